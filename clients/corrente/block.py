@@ -1,0 +1,36 @@
+"""What a subscriber gets."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from corrente.format import Format, Items
+from corrente.topics import topic
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Consecutive items of one topic, starting at `index`.
+
+    `data` is read-only and the block's own; it holds no items where the block only brings a gap or
+    the end. `gap` is `(from, to)`, items that will not come, and lies before the data. `t_ns` is
+    the time of the first item. `last`: the topic ends behind this block.
+    """
+
+    stream: str
+    pipeline: str
+    stage: str
+    index: int
+    data: Items
+    t_ns: int
+    format: Format
+    gap: tuple[int, int] | None = None
+    last: bool = False
+
+    @property
+    def topic(self) -> str:
+        """`STREAM/PIPELINE/STAGE`, or `STREAM` for the raw stream."""
+        return topic(self.stream, self.pipeline, self.stage)
+
+    def source_index(self, k: int) -> Fraction:
+        """Where item k of this block lies in the source stream, in items of that."""
+        return self.format.origin + (self.index + k) * self.format.stride

@@ -1,0 +1,122 @@
+"""What is known of a stream before its first block."""
+
+from fractions import Fraction
+from math import isfinite, prod
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from corrente.errors import FormatError
+
+Items = NDArray[Any]
+"""Consecutive items, time on axis 0: `(n, C)`, `(n, H, W)` or `(n, H, W, C)`; n may be 0."""
+
+Kind = Literal["signal", "frames"]
+
+DTYPES = (
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "uint32",
+    "int32",
+    "float32",
+    "float64",
+)
+MAX_ITEM_BYTES = 64 << 20
+MAX_LABELS = 4096
+MAX_LABEL_LENGTH = 64
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True):
+    """The format of a stream: what every one of its items looks like, and where they lie in time.
+
+    `shape` is that of one item: `(C,)` for a signal, `(H, W)` or `(H, W, C)` for frames.
+    `rate_hz` is items per second. `labels` name the channels, or are empty.
+    Item k lies at index `origin + k * stride` of the source stream, both exact fractions.
+    Raises `FormatError` where that cannot be.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    rate_hz: float = 1.0
+    labels: tuple[str, ...] = ()
+    origin: Fraction = Fraction(0)
+    stride: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        ranks = {"signal": (1,), "frames": (2, 3)}
+        if self.kind not in ranks:
+            raise FormatError(f"kind must be signal or frames, got {self.kind!r}")
+        if len(self.shape) not in ranks[self.kind]:
+            wanted = "(C,)" if self.kind == "signal" else "(H, W) or (H, W, C)"
+            raise FormatError(f"an item of kind {self.kind} has shape {wanted}, got {self.shape}")
+        if any(size < 1 for size in self.shape):
+            raise FormatError(f"every size of a shape must be at least 1, got {self.shape}")
+        if self.dtype not in DTYPES:
+            raise FormatError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if self.item_bytes > MAX_ITEM_BYTES:
+            raise FormatError(
+                f"an item may have {MAX_ITEM_BYTES >> 20} MiB at most, "
+                f"{self.shape} of {self.dtype} has {self.item_bytes / (1 << 20):.0f}"
+            )
+        if not (isfinite(self.rate_hz) and self.rate_hz > 0):
+            raise FormatError(f"rate_hz must be a positive number, got {self.rate_hz}")
+        if self.stride <= 0:
+            raise FormatError(f"stride must be positive, got {self.stride}")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        if not self.labels:
+            return
+        if self.channels != len(self.labels):
+            raise FormatError(f"{len(self.labels)} labels for {self.channels} channels")
+        if len(self.labels) > MAX_LABELS or max(map(len, self.labels)) > MAX_LABEL_LENGTH:
+            raise FormatError(
+                f"at most {MAX_LABELS} labels of {MAX_LABEL_LENGTH} characters are allowed"
+            )
+
+    @property
+    def channels(self) -> int:
+        """How many channels an item has; a frame `(H, W)` has one."""
+        return 1 if len(self.shape) == 2 else self.shape[-1]
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one item, raw."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    def empty(self) -> Items:
+        """A block of no items."""
+        return np.empty((0, *self.shape), self.dtype)
+
+    def block(self, x: Any) -> Items:
+        """`x`, one item or a block, as a C-contiguous little-endian block of this format.
+
+        Raises `FormatError` where its shape or dtype contradicts the format. Numbers may be
+        rounded to the stream's float type, but never cut to an integer type that is too small.
+        """
+        items = np.asarray(x)
+        if items.ndim == len(self.shape):
+            items = items[np.newaxis]
+        if items.shape[1:] != self.shape or items.ndim != len(self.shape) + 1:
+            raise FormatError(
+                f"an item has shape {self.shape}, a block (n, *{self.shape}); got {np.shape(x)}"
+            )
+        wanted = np.dtype(self.dtype).newbyteorder("<")
+        casting = "same_kind" if wanted.kind == "f" else "safe"
+        if not np.can_cast(items.dtype, wanted, casting=casting):
+            raise FormatError(
+                f"the stream holds {self.dtype}, got {items.dtype}; "
+                f"convert it with .astype({self.dtype!r})"
+            )
+        return np.ascontiguousarray(items, dtype=wanted)
+
+
+def format_of(shape: tuple[int, ...], rate_hz: float, dtype: str = "float32") -> Format:
+    """The format of a source: the rank of an item's shape tells signals from frames."""
+    kind: Kind = "signal" if len(shape) == 1 else "frames"
+    return Format(kind=kind, shape=tuple(shape), dtype=dtype, rate_hz=rate_hz)

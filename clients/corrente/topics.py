@@ -1,0 +1,75 @@
+"""Names of streams and topics, and the patterns that match them.
+
+A stream is named by levels: `imu/7`. A topic is `STREAM/PIPELINE/STAGE`, or `STREAM` for the raw
+stream. In a pattern `*` stands for one level and `**` for any number of levels, none included.
+"""
+
+import re
+from functools import lru_cache
+
+from corrente.errors import FormatError
+
+MAX_NAME_LENGTH = 255
+MAX_LEVELS = 16
+
+_LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+
+
+def check_stream(name: str) -> str:
+    """`name`, if a stream may be called so; raises `FormatError` where not."""
+    levels = name.split("/")
+    if not name or len(name) > MAX_NAME_LENGTH or len(levels) > MAX_LEVELS:
+        raise FormatError(
+            f"a stream's name has 1 to {MAX_NAME_LENGTH} characters in at most "
+            f"{MAX_LEVELS} levels, got {name[:80]!r}"
+        )
+    for level in levels:
+        if not _LEVEL.fullmatch(level):
+            raise FormatError(
+                f"a level of a stream's name is letters, digits and _ . : + - "
+                f"(not first), got {level!r} in {name!r}"
+            )
+    return name
+
+
+def check_pattern(pattern: str) -> str:
+    """`pattern`, if it can match topics; raises `FormatError` where not."""
+    check_stream("/".join("x" if level in ("*", "**") else level for level in pattern.split("/")))
+    return pattern
+
+
+def has_wildcard(pattern: str) -> bool:
+    """Whether the pattern can match more than one topic."""
+    return "*" in pattern
+
+
+def topic(stream: str, pipeline: str, stage: str) -> str:
+    """The topic's name; of the raw stream where pipeline and stage are empty."""
+    return f"{stream}/{pipeline}/{stage}" if pipeline else stream
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether the pattern stands for the name, level by level.
+
+    >>> matches("imu/*/activity/smooth", "imu/7/activity/smooth")
+    True
+    >>> matches("imu/*", "imu/7/activity/smooth")
+    False
+    >>> matches("imu/**", "imu/7/activity/smooth")
+    True
+    """
+    return _compiled(pattern).fullmatch("/" + name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts: list[str] = []
+    for level in pattern.split("/"):
+        if level == "**":
+            parts.append(r"(?:/[^/]+)*")
+        elif level == "*":
+            parts.append(r"/[^/]+")
+        else:
+            parts.append("/" + re.escape(level))
+    # The name is matched with a slash put before it, so that `**` may stand for no level at all.
+    return re.compile("".join(parts))
