@@ -107,8 +107,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
                 f"an item has shape {self.shape}, a block (n, *{self.shape}); got {np.shape(x)}"
             )
         wanted = np.dtype(self.dtype).newbyteorder("<")
-        casting = "same_kind" if wanted.kind == "f" else "safe"
-        if not np.can_cast(items.dtype, wanted, casting=casting):
+        casts: Literal["same_kind", "safe"] = "same_kind" if wanted.kind == "f" else "safe"
+        if not np.can_cast(items.dtype, wanted, casting=casts):
             raise FormatError(
                 f"the stream holds {self.dtype}, got {items.dtype}; "
                 f"convert it with .astype({self.dtype!r})"

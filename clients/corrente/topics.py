@@ -11,31 +11,34 @@ from corrente.errors import FormatError
 
 MAX_NAME_LENGTH = 255
 MAX_LEVELS = 16
+MAX_TOPIC_LENGTH = 3 * MAX_NAME_LENGTH + 2
 
 _LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
 
 
 def check_stream(name: str) -> str:
     """`name`, if a stream may be called so; raises `FormatError` where not."""
-    levels = name.split("/")
-    if not name or len(name) > MAX_NAME_LENGTH or len(levels) > MAX_LEVELS:
-        raise FormatError(
-            f"a stream's name has 1 to {MAX_NAME_LENGTH} characters in at most "
-            f"{MAX_LEVELS} levels, got {name[:80]!r}"
-        )
-    for level in levels:
-        if not _LEVEL.fullmatch(level):
-            raise FormatError(
-                f"a level of a stream's name is letters, digits and _ . : + - "
-                f"(not first), got {level!r} in {name!r}"
-            )
-    return name
+    return _checked("a stream's name", name, name.split("/"), MAX_NAME_LENGTH, MAX_LEVELS)
 
 
 def check_pattern(pattern: str) -> str:
     """`pattern`, if it can match topics; raises `FormatError` where not."""
-    check_stream("/".join("x" if level in ("*", "**") else level for level in pattern.split("/")))
-    return pattern
+    levels = ["x" if level in ("*", "**") else level for level in pattern.split("/")]
+    return _checked("a topic", pattern, levels, MAX_TOPIC_LENGTH, MAX_LEVELS + 2)
+
+
+def _checked(what: str, name: str, levels: list[str], longest: int, most: int) -> str:
+    if not name or len(name) > longest or len(levels) > most:
+        raise FormatError(
+            f"{what} has 1 to {longest} characters in at most {most} levels, got {name[:80]!r}"
+        )
+    for level in levels:
+        if not _LEVEL.fullmatch(level):
+            raise FormatError(
+                f"a level of {what} is letters, digits and _ . : + - "
+                f"(the first a letter, a digit or _), got {level!r} in {name!r}"
+            )
+    return name
 
 
 def has_wildcard(pattern: str) -> bool:

@@ -1,21 +1,24 @@
 """The messages of the protocol, version 1, and the bytes they travel as.
 
-A message is a header and, for `Block`, a payload. The header is a MessagePack array: a tag, then
-the fields in the order they have here; a reader ignores fields beyond those it knows. It stands
-behind its own length (two bytes, little-endian) and is padded with zeros to a multiple of 64 bytes.
-The payload follows in the same frame while both stay below 64 KiB, else in a second frame.
+A message is a header and, for `Block` and `Report`, a payload. The header is a MessagePack array: a
+tag, then the fields in the order they have here; a reader ignores fields beyond those it knows. It
+stands behind its own length (two bytes, little-endian) and is padded with zeros to a multiple of 64
+bytes. The payload follows in the same frame while both stay below 64 KiB, else in a second frame.
+Every field is bounded; `decode` refuses what lies beyond.
 
 docs/protocol.md says who sends what when.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from corrente.errors import WireError
 from corrente.format import Format
+from corrente.topics import MAX_NAME_LENGTH, MAX_TOPIC_LENGTH
 
 VERSION = 1
 ALIGNMENT = 64
@@ -25,11 +28,33 @@ MAX_MESSAGE_BYTES = 65 << 20
 HEARTBEAT_S = 1.0
 SILENCE_S = 3.0
 
+INSTANCE_BYTES = 16
+MAX_INDEX = (1 << 63) - 1
+MAX_COUNT = (1 << 31) - 1
+MAX_PATTERNS = 64
+MAX_QUEUE = 1 << 16
+MAX_TEXT = 4096
+MAX_NOTES = 64
+
 Buffer = bytes | bytearray | memoryview
 Encoding = Literal["raw"]
 Policy = Literal["drop", "wait"]
-Since = Literal["now", "first"] | int
 GapReason = Literal["source", "dropped", "expired"]
+
+Index = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+TimeNs = Annotated[int, Meta(ge=-MAX_INDEX - 1, le=MAX_INDEX)]
+Id = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
+Request = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
+Version = Annotated[int, Meta(ge=0, le=65535)]
+Instance = Annotated[bytes, Meta(min_length=INSTANCE_BYTES, max_length=INSTANCE_BYTES)]
+Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+Pattern = Annotated[str, Meta(max_length=MAX_TOPIC_LENGTH)]
+Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, max_length=MAX_PATTERNS)]
+Queue = Annotated[int, Meta(ge=1, le=MAX_QUEUE)]
+Since = Literal["now", "first"] | Index
+Notes = Annotated[tuple[Text, ...], Meta(max_length=MAX_NOTES)]
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
@@ -39,174 +64,173 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
 # Both ways
 
 
-class Ping(Message):
+class Ping(Message, frozen=True):
     """Asks for a `Pong`. A peer silent for `SILENCE_S` is gone."""
 
 
-class Pong(Message):
+class Pong(Message, frozen=True):
     """The answer to `Ping`."""
 
 
-class Block(Message):
+class Block(Message, frozen=True):
     """Items `index` to `index + count` of a stream (to the daemon) or of a topic (from it).
 
     `id` is the one that `Opened` or `Announce` gave. `t_ns` is the time of the first item.
     """
 
-    id: int
-    epoch: int
-    index: int
-    count: int
-    t_ns: int
+    id: Id
+    epoch: Id
+    index: Index
+    count: Count
+    t_ns: TimeNs
 
 
-class End(Message):
+class End(Message, frozen=True):
     """The stream or topic ends before `index`: every item below it came before this message."""
 
-    id: int
-    epoch: int
-    index: int
+    id: Id
+    epoch: Id
+    index: Index
 
 
-class Goodbye(Message):
+class Goodbye(Message, frozen=True):
     """The sender leaves. To a client: `reconnect` says whether to come back."""
 
-    reason: str
+    reason: Text
     reconnect: bool = False
 
 
 # From a client
 
 
-class Hello(Message):
+class Hello(Message, frozen=True):
     """The first message of a connection. `instance` names the client object over reconnects."""
 
-    oldest_version: int
-    newest_version: int
-    instance: bytes
-    agent: str = ""
+    oldest_version: Version
+    newest_version: Version
+    instance: Instance
+    agent: Name = ""
 
 
-class Open(Message):
+class Open(Message, frozen=True):
     """Asks to publish a stream. `index` names the first item; None goes on at `next_index`."""
 
-    request: int
-    stream: str
+    request: Request
+    stream: Name
     format: Format
     encoding: Encoding = "raw"
-    index: int | None = None
+    index: Index | None = None
     takeover: bool = False
 
 
-class Subscribe(Message):
+class Subscribe(Message, frozen=True):
     """Asks for topics. One subscription per connection, of one or more patterns."""
 
-    request: int
-    patterns: tuple[str, ...]
+    request: Request
+    patterns: Patterns
     since: Since = "now"
     policy: Policy = "drop"
-    queue: int = 256
+    queue: Queue = 256
 
 
-class Credit(Message):
+class Credit(Message, frozen=True):
     """How many blocks and payload bytes the daemon may have sent in all, since `Subscribed`."""
 
-    blocks: int
-    payload_bytes: int
+    blocks: Index
+    payload_bytes: Index
 
 
-class Status(Message):
+class Status(Message, frozen=True):
     """Asks for a `Report`."""
 
-    request: int
+    request: Request
 
 
 # From the daemon
 
 
-class Welcome(Message):
+class Welcome(Message, frozen=True):
     """The answer to `Hello`. `daemon` names the daemon's process; a new one knows no streams."""
 
-    version: int
-    daemon: bytes
+    version: Version
+    daemon: Instance
 
 
-class Opened(Message):
+class Opened(Message, frozen=True):
     """The stream is the asker's, from `next_index` on.
 
     `window_bytes` may be sent without being acknowledged. `pipelines` take the stream; `notes` say
     why others do not.
     """
 
-    request: int
-    id: int
-    epoch: int
-    next_index: int
-    window_bytes: int
-    pipelines: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    request: Request
+    id: Id
+    epoch: Id
+    next_index: Index
+    window_bytes: Index
+    pipelines: tuple[Name, ...] = ()
+    notes: Notes = ()
 
 
-class Ack(Message):
+class Ack(Message, frozen=True):
     """Every item below `next_index` is taken. `ended`: so is the end of the stream."""
 
-    id: int
-    epoch: int
-    next_index: int
+    id: Id
+    epoch: Id
+    next_index: Index
     ended: bool = False
 
 
-class Rewind(Message):
+class Rewind(Message, frozen=True):
     """Items are missing: send again from `next_index`. Sent once per loss."""
 
-    id: int
-    epoch: int
-    next_index: int
+    id: Id
+    epoch: Id
+    next_index: Index
 
 
-class Subscribed(Message):
+class Subscribed(Message, frozen=True):
     """The subscription stands: whatever is published from now on reaches it."""
 
-    request: int
+    request: Request
 
 
-class Announce(Message):
+class Announce(Message, frozen=True):
     """A topic of the subscription, before its first block. `index` is that of its next item."""
 
-    id: int
-    epoch: int
-    stream: str
-    pipeline: str
-    stage: str
+    id: Id
+    epoch: Id
+    stream: Name
+    pipeline: Name
+    stage: Name
     format: Format
-    index: int
+    index: Index
 
 
-class Gap(Message):
+class Gap(Message, frozen=True):
     """Items `[start, stop)` of a topic will not come."""
 
-    id: int
-    epoch: int
-    start: int
-    stop: int
+    id: Id
+    epoch: Id
+    start: Index
+    stop: Index
     reason: GapReason
 
 
-class Report(Message):
-    """What the daemon is and counts; the answer to `Status`."""
+class Report(Message, frozen=True):
+    """What the daemon is and counts; the answer to `Status`. The payload is a MessagePack map."""
 
-    request: int
-    body: dict[str, Any]
+    request: Request
 
 
-class Refused(Message):
+class Refused(Message, frozen=True):
     """No, and why. `request` is that of the message refused, 0 where it had none."""
 
-    request: int
-    code: str
-    message: str
-    path: str = ""
-    remedy: str = ""
+    request: Request
+    code: Name
+    message: Text
+    path: Text = ""
+    remedy: Text = ""
 
 
 AnyMessage = (
@@ -277,10 +301,16 @@ def decode(frames: Sequence[Buffer]) -> tuple[AnyMessage, memoryview]:
         raise WireError("a message of two frames has nothing but its header in the first")
     try:
         message = _decoder.decode(head[2 : 2 + length])
-    except (msgspec.MsgspecError, ValueError, TypeError, ZeroDivisionError) as error:
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        TypeError,
+        ZeroDivisionError,
+        RecursionError,  # arrays in arrays, thousands deep, in a field that is skipped
+    ) as error:
         raise WireError(f"not a message: {error}") from error
     payload = memoryview(frames[1]) if len(frames) == 2 else head[start:]
-    if payload.nbytes and not isinstance(message, Block):
+    if payload.nbytes and not isinstance(message, Block | Report):
         raise WireError(f"a payload behind {type(message).__name__.lower()}")
     return message, payload
 
