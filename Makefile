@@ -1,0 +1,43 @@
+# Every target sets up what it needs: on a fresh machine with python3, venv and make, `make demo`
+# and `make test` run as they are. PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+TRAINABLE := .venv/trainable
+
+.PHONY: install install-train demo test check format models clean
+
+install: $(INSTALLED)
+install-train: $(TRAINABLE)
+
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --upgrade 'pip>=25.1'
+	$(BIN)/pip install -q --group dev -e '.[service,demo]'
+	touch $@
+
+# torch is for training and its tests only; the version is pinned in pyproject.toml.
+$(TRAINABLE): $(INSTALLED)
+	$(BIN)/pip install -q -e '.[train]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/corrente demo
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
