@@ -1,0 +1,32 @@
+"""A model ready to run: ONNX Runtime on one core."""
+
+# ONNX Runtime brings no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import numpy as np
+import onnxruntime
+
+from corrente_pipelines.networks.model import Array, Model
+from corrente_pipelines.networks.onnx_graph import graph
+
+
+class Session:
+    """A model on one thread of the CPU. It may be called from any thread."""
+
+    def __init__(self, model: Model) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        self._session = onnxruntime.InferenceSession(
+            graph(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, items: Array) -> Array:
+        """The class probabilities `(n, classes)` of finite items `(n, H, W, C)`, both float32.
+
+        Other batches may give other bits: they agree to 1e-5.
+        """
+        (probabilities,) = self._session.run(None, {"items": items})
+        return np.asarray(probabilities)
