@@ -1,0 +1,1 @@
+"""Arithmetic on arrays, with no notion of streams, formats or specs."""

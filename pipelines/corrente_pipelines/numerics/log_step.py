@@ -1,0 +1,82 @@
+"""Means over a sliding window, by adding shifted partial sums.
+
+Sums of 2, 4, 8, … items come from adding two neighbours of the sum before; the window's own length
+is put together from those that its binary digits name. That takes at most 2 log2(K) additions per
+output instead of K, always the same ones in the same order: no running sum, so nothing drifts, a
+NaN is gone after K items, and the bits do not depend on the block.
+"""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_TILE = 4096  # outputs at a time: both partial sums stay in the second-level cache
+
+
+@numba.njit(nogil=True, cache=True)
+def _add(total: Floats, x: Floats, y: Floats, count: int) -> None:
+    for j in range(count):
+        total[j] = x[j] + y[j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # no test for a divisor of zero
+def _divide(sums: Floats, divisor: np.float32) -> None:
+    for j in range(sums.size):
+        sums[j] /= divisor
+
+
+@numba.njit(nogil=True, cache=True)
+def _window_means(x: Floats, size: int, lanes: int) -> Floats:
+    """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
+    reach = (size - 1) * lanes
+    y = np.zeros(max(x.size - reach, 0), np.float32)
+    scratch = np.empty((2, min(_TILE, y.size) + reach), np.float32)
+    for start in range(0, y.size, _TILE):
+        sums = y[start : start + _TILE]
+        _sum_windows(sums, x[start : start + sums.size + reach], scratch, size, lanes)
+        _divide(sums, np.float32(size))
+    return y
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_windows(sums: Floats, x: Floats, scratch: Floats, size: int, lanes: int) -> None:
+    partial, length, width, taken, turn = x, x.size, 1, 0, 0
+    while True:
+        if size & width:
+            _add(sums, sums, partial[taken * lanes :], sums.size)
+            taken += width
+        if 2 * width > size:
+            return
+        length -= width * lanes
+        doubled = scratch[turn]
+        _add(doubled, partial, partial[width * lanes :], length)
+        partial, turn = doubled, 1 - turn
+        width *= 2
+
+
+@numba.njit(nogil=True, cache=True)
+def _row_means(x: Floats, size: int, lanes: int) -> Floats:
+    """`_window_means` of every row of `x`."""
+    y = np.empty((x.shape[0], x.shape[1] - (size - 1) * lanes), np.float32)
+    for i in range(x.shape[0]):
+        y[i] = _window_means(x[i], size, lanes)
+    return y
+
+
+def means_along_time(items: Floats, size: int) -> Floats:
+    """Means over `size` consecutive items `(n, …)`: `(n - size + 1, …)`."""
+    lanes = int(np.prod(items.shape[1:]))
+    return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
+
+
+def means_on_frames(frames: Floats, size: int) -> Floats:
+    """Means over `size` x `size` pixels of frames `(n, H, W, C)`, valid part."""
+    n, height, width, channels = frames.shape
+    y = np.empty((n, height - size + 1, width - size + 1, channels), np.float32)
+    for x, out in zip(frames, y, strict=True):
+        columns = _window_means(x.reshape(-1), size, width * channels)
+        rows = _row_means(columns.reshape(-1, width * channels), size, channels)
+        out[:] = rows.reshape(out.shape)
+    return y

@@ -1,0 +1,36 @@
+"""What lies beyond the borders of a signal or an image."""
+
+from typing import Literal
+
+import numpy as np
+
+from corrente.format import Items
+
+Pad = Literal["zero", "edge", "valid"]
+"""`zero` and `edge` give as many out as in, `valid` only outputs that lie wholly inside."""
+
+
+def margins(size: int) -> tuple[int, int]:
+    """Items missing before the first and behind the last, for a kernel centred at `size // 2`."""
+    return size // 2, size - 1 - size // 2
+
+
+def kept(length: int, size: int, pad: Pad) -> int:
+    """How many outputs a length has under a kernel of that size."""
+    return max(length - size + 1, 0) if pad == "valid" else length
+
+
+def beyond(items: Items, count: int, pad: Pad) -> Items:
+    """`count` items to put before or behind `items`, which is the one item at that border."""
+    if pad == "zero":
+        return np.zeros((count, *items.shape[1:]), np.float32)
+    return np.repeat(items, count, axis=0)
+
+
+def framed(frames: Items, sizes: tuple[int, int], pad: Pad) -> Items:
+    """Float32 frames `(n, H, W, C)` with their margins on all four sides; `valid` adds none."""
+    frames = frames.astype(np.float32, copy=False)
+    if pad == "valid":
+        return np.ascontiguousarray(frames)
+    widths = ((0, 0), margins(sizes[0]), margins(sizes[1]), (0, 0))
+    return np.pad(frames, widths, mode="constant" if pad == "zero" else "edge")

@@ -1,0 +1,40 @@
+"""The operators, by name. To add one: write its file, and name it here."""
+
+from corrente_pipelines.operator import Operator
+from corrente_pipelines.operators.argmax import Argmax
+from corrente_pipelines.operators.correlate import Correlate
+from corrente_pipelines.operators.crop import Crop
+from corrente_pipelines.operators.gaussian import Gaussian
+from corrente_pipelines.operators.gray import Gray
+from corrente_pipelines.operators.magnitude import Magnitude
+from corrente_pipelines.operators.moving_average import MovingAverage
+from corrente_pipelines.operators.prewitt import Prewitt
+from corrente_pipelines.operators.relu import Relu
+from corrente_pipelines.operators.resize import Resize
+from corrente_pipelines.operators.subtract import Subtract
+from corrente_pipelines.operators.sum import Sum
+
+OPERATORS: tuple[type[Operator], ...] = (
+    Argmax,
+    Correlate,
+    Crop,
+    Gaussian,
+    Gray,
+    Magnitude,
+    MovingAverage,
+    Prewitt,
+    Relu,
+    Resize,
+    Subtract,
+    Sum,
+)
+
+
+def operator_name(operator: type[Operator]) -> str:
+    """What a spec calls the operator."""
+    return str(operator.model_fields["op"].default)
+
+
+BY_NAME = {operator_name(operator): operator for operator in OPERATORS}
+
+__all__ = ["BY_NAME", "OPERATORS", *(operator.__name__ for operator in OPERATORS)]

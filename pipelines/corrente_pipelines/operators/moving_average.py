@@ -1,0 +1,73 @@
+"""The moving average."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from corrente.format import Format, Items
+from corrente_pipelines import reference
+from corrente_pipelines.numerics import log_step
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.windowed import Windowed
+
+
+class MovingAverage(Windowed):
+    """The mean of `size` items around each item: `y[n] = sum_k x[n + k - K // 2] / K`.
+
+    On frames it is the mean of `size` x `size` pixels, or with `over: time` that of every pixel
+    over `size` frames. It is computed by adding shifted partial sums, never by a running sum.
+    """
+
+    op: Literal["moving_average"] = "moving_average"
+    size: Annotated[int, Field(ge=1, le=1 << 20)]
+    over: Literal["time"] | None = None
+
+    def window(self) -> tuple[int, ...]:
+        """`size` both ways; over time the first counts."""
+        return (self.size, self.size)
+
+    def runs_over_time(self, format: Format) -> bool:
+        """On signals, and where the spec says so."""
+        return format.kind == "signal" or self.over == "time"
+
+    def output(self, *formats: Format) -> Format:
+        """The same channels."""
+        return self.slid(formats[0])
+
+    def over_time(self, items: Items) -> Items:
+        """Log-step sums."""
+        return log_step.means_along_time(items, self.size)
+
+    def over_frames(self, frames: Items) -> Items:
+        """Log-step sums, down and across."""
+        return log_step.means_on_frames(frames, self.size)
+
+    def reference(self, *x: Items) -> Items:
+        """Correlation with `1 / K`."""
+        return self._mean(x[0].astype(np.float64))
+
+    def tolerance(self, *x: Items) -> Bound:
+        """An item goes through at most 2 log2(K) additions, each axis, and the division."""
+        steps = 2 * 2 * self.size.bit_length() + 4
+        return steps * UNIT_ROUNDOFF * self._mean(reference.magnitudes(x[0]))
+
+    def _mean(self, x: Items) -> Items:
+        w = np.full(self.size, 1 / self.size)
+        if x.ndim == 2 or self.over == "time":
+            return reference.correlate(x, w, self.pad)
+        return reference.correlate(x, np.outer(w, w), self.pad, first_axis=1)
+
+    @classmethod
+    def examples(cls) -> Sequence[Self]:
+        """One, even, odd, longer than most blocks; over time; each padding."""
+        return [
+            cls(size=1),
+            cls(size=2),
+            cls(size=3, pad="edge"),
+            cls(size=4, pad="valid"),
+            cls(size=37, pad="edge"),
+            cls(size=5, over="time"),
+            cls(size=4, over="time", pad="edge"),
+        ]

@@ -1,0 +1,48 @@
+"""Overlap-save of the tail: what an operator over time keeps of the past, and pads at the ends."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from corrente.format import Format, Items
+from corrente_pipelines.numerics.padding import Pad, beyond, margins
+
+
+class Tail(NamedTuple):
+    """The last items, float32, at most one fewer than the window's size, padding included.
+
+    `begun` is whether an item was seen: the padding at the start needs the first one.
+    """
+
+    items: Items
+    begun: bool
+
+
+def start(format: Format) -> Tail:
+    """The tail before the first item."""
+    return Tail(np.empty((0, *format.shape), np.float32), begun=False)
+
+
+def extend(tail: Tail, block: Items, size: int, pad: Pad) -> tuple[Tail, Items]:
+    """The new tail, and the items under all windows of `size` that are complete now."""
+    if len(block) == 0:
+        return tail, tail.items[:0]
+    items = block.astype(np.float32, copy=False)
+    before = tail.items
+    if not tail.begun and pad != "valid":
+        before = beyond(items[:1], margins(size)[0], pad)
+    return _cut(np.concatenate([before, items]), size)
+
+
+def close(tail: Tail, size: int, pad: Pad) -> Items:
+    """The items under the windows that reach beyond the end of the stream."""
+    if pad == "valid" or not tail.begun:
+        return tail.items[:0]
+    return _cut(np.concatenate([tail.items, beyond(tail.items[-1:], margins(size)[1], pad)]), size)[1]
+
+
+def _cut(items: Items, size: int) -> tuple[Tail, Items]:
+    keep = min(size - 1, len(items))
+    # Copied: a view would keep the whole block alive, and the block is the caller's.
+    tail = Tail(items[len(items) - keep :].copy(), begun=True)
+    return tail, items if len(items) >= size else items[:0]

@@ -1,0 +1,86 @@
+"""States as bytes, without pickle.
+
+A state is a tree of arrays, scalars, None and tuples. It is written as MessagePack behind a schema
+number, and read into the shape of a like state (which says which tuples are NamedTuples).
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from corrente_pipelines.operator import State
+
+SCHEMA = 1
+
+
+class _Array(msgspec.Struct, frozen=True, array_like=True, tag="array"):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class _Tuple(msgspec.Struct, frozen=True, array_like=True, tag="tuple"):
+    items: tuple["_Node", ...]
+
+
+class _Scalar(msgspec.Struct, frozen=True, array_like=True, tag="scalar"):
+    value: None | bool | int | float | str
+
+
+_Node = _Array | _Tuple | _Scalar
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    schema: int
+    state: _Node
+
+
+_decoder = msgspec.msgpack.Decoder(_Stored)
+
+
+def dump(state: State) -> bytes:
+    """The state as bytes."""
+    return msgspec.msgpack.encode(_Stored(SCHEMA, _node(state)))
+
+
+def load(data: bytes, like: State) -> State:
+    """The state in `data`, of the same structure as `like`; raises ValueError where it is not."""
+    stored = _decoder.decode(data)
+    if stored.schema != SCHEMA:
+        raise ValueError(f"the state has schema {stored.schema}, this version reads {SCHEMA}")
+    return _state(stored.state, like)
+
+
+def _node(state: State) -> _Node:
+    if isinstance(state, np.ndarray):
+        little = state.astype(state.dtype.newbyteorder("<"), copy=False)
+        return _Array(state.dtype.name, state.shape, little.tobytes())
+    if isinstance(state, tuple):
+        return _Tuple(tuple(_node(item) for item in state))
+    if isinstance(state, np.generic):
+        return _Scalar(state.item())
+    if state is None or isinstance(state, bool | int | float | str):
+        return _Scalar(state)
+    raise TypeError(f"a state holds arrays, scalars, None and tuples, got {type(state).__name__}")
+
+
+def _state(node: _Node, like: State) -> State:
+    match node:
+        case _Array(dtype, shape, data):
+            if not isinstance(like, np.ndarray) or like.dtype.name != dtype:
+                raise ValueError(f"the state holds a {dtype} array where none is expected")
+            stored = np.dtype(dtype).newbyteorder("<")
+            return np.frombuffer(data, stored).astype(dtype).reshape(shape)
+        case _Tuple(items):
+            if not isinstance(like, tuple) or len(like) != len(items):
+                raise ValueError("the state's tuples differ from the expected ones")
+            return _tuple_like(like, [_state(*pair) for pair in zip(items, like, strict=True)])
+        case _Scalar(value):
+            if isinstance(like, tuple | np.ndarray):
+                raise ValueError("the state holds a scalar where none is expected")
+            return value
+
+
+def _tuple_like(like: tuple[Any, ...], items: list[State]) -> State:
+    return tuple(items) if type(like) is tuple else type(like)(*items)

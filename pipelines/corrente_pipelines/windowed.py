@@ -1,0 +1,92 @@
+"""Operators over a sliding window: of time, with overlap-save of the tail, or of each frame."""
+
+from abc import abstractmethod
+
+from msgspec.structs import replace
+
+from corrente.format import Format, FormatError, Items
+from corrente_pipelines import overlap
+from corrente_pipelines.numerics.padding import Pad, framed, kept, margins
+from corrente_pipelines.operator import Operator, State
+
+
+class Windowed(Operator):
+    """An operator whose output n is made of the items under a window centred at n.
+
+    Over time, items wait until the window is complete. On frames, every frame is by itself.
+    Centre and padding are those of `scipy.ndimage.correlate1d`.
+    """
+
+    pad: Pad = "zero"
+
+    @abstractmethod
+    def window(self) -> tuple[int, ...]:
+        """The window's sizes: `(K,)` over time, `(h, w)` on frames."""
+
+    @abstractmethod
+    def runs_over_time(self, format: Format) -> bool:
+        """Whether the window slides over the items, not over each frame."""
+
+    @abstractmethod
+    def over_time(self, items: Items) -> Items:
+        """Float32 items `(n, …)` to the outputs of all complete windows."""
+
+    @abstractmethod
+    def over_frames(self, frames: Items) -> Items:
+        """Float32 frames `(n, H, W, C)`, margins included, to the outputs of complete windows."""
+
+    def slid(self, format: Format) -> Format:
+        """The format behind the window, the channels kept."""
+        if self.runs_over_time(format):
+            return slid_over_time(format, self.window()[0], self.pad)
+        return slid_over_frames(format, self.window(), self.pad)
+
+    def start(self, *formats: Format, index: int = 0) -> State:
+        """No item, over time; nothing at all on frames."""
+        return overlap.start(formats[0]) if self.runs_over_time(formats[0]) else None
+
+    def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        """Outputs whose window is complete."""
+        (block,) = blocks
+        if state is None:
+            return None, self._frames(block)
+        state, items = overlap.extend(state, block, self.window()[0], self.pad)
+        return state, self.over_time(items)
+
+    def finish(self, state: State) -> Items | None:
+        """Outputs whose window reaches beyond the end."""
+        if state is None:
+            return None
+        return self.over_time(overlap.close(state, self.window()[0], self.pad))
+
+    def delay(self, *formats: Format) -> int:
+        """Items behind the window's centre."""
+        return margins(self.window()[0])[1] if self.runs_over_time(formats[0]) else 0
+
+    def receptive_field(self, *formats: Format) -> int:
+        """Items under the window."""
+        return self.window()[0] if self.runs_over_time(formats[0]) else 1
+
+    def _frames(self, block: Items) -> Items:
+        planes = block[..., None] if block.ndim == 3 else block
+        window = self.window()
+        out = self.over_frames(framed(planes, (window[0], window[1]), self.pad))
+        return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
+
+
+def slid_over_time(format: Format, size: int, pad: Pad) -> Format:
+    """The format behind a window over time; `valid` starts at the centre of the first whole one."""
+    shift = format.stride * (size // 2) if pad == "valid" else 0
+    return replace(format, dtype="float32", origin=format.origin + shift)
+
+
+def slid_over_frames(format: Format, sizes: tuple[int, ...], pad: Pad) -> Format:
+    """The format behind a window over each frame; `FormatError` where no window fits in."""
+    height, width, *channels = format.shape
+    shape = (kept(height, sizes[0], pad), kept(width, sizes[1], pad))
+    if 0 in shape:
+        raise FormatError(
+            f"a kernel of {sizes[0]} x {sizes[1]} does not fit into a frame of "
+            f"{height} x {width}; use a smaller one, or pad: edge"
+        )
+    return replace(format, shape=(*shape, *channels), dtype="float32")
