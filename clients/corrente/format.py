@@ -1,5 +1,6 @@
 """What is known of a stream before its first block."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite, prod
 from typing import Any, Literal
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from corrente.errors import FormatError
+from corrente.errors import FormatError as FormatError
 
 Items = NDArray[Any]
 """Consecutive items, time on axis 0: `(n, C)`, `(n, H, W)` or `(n, H, W, C)`; n may be 0."""
@@ -116,7 +117,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         return np.ascontiguousarray(items, dtype=wanted)
 
 
-def format_of(shape: tuple[int, ...], rate_hz: float, dtype: str = "float32") -> Format:
+def format_of(
+    shape: Sequence[int], rate_hz: float, dtype: str = "float32", labels: Sequence[str] = ()
+) -> Format:
     """The format of a source: the rank of an item's shape tells signals from frames."""
-    kind: Kind = "signal" if len(shape) == 1 else "frames"
-    return Format(kind=kind, shape=tuple(shape), dtype=dtype, rate_hz=rate_hz)
+    return Format(
+        kind="signal" if len(shape) == 1 else "frames",
+        shape=tuple(map(int, shape)),
+        dtype=dtype,
+        rate_hz=float(rate_hz),
+        labels=tuple(labels),
+    )

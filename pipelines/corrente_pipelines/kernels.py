@@ -50,7 +50,7 @@ def _nested(array: NDArray[np.float64]) -> Nested:
     return tuple(_nested(row) for row in array)
 
 
-Kernel = Annotated[Nested | str, BeforeValidator(_kernel)]
+Kernel = Annotated[Any, BeforeValidator(_kernel)]
 """A kernel: a nested tuple of numbers, or the path of an .npy file of them."""
 
 

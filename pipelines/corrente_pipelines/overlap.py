@@ -38,7 +38,9 @@ def close(tail: Tail, size: int, pad: Pad) -> Items:
     """The items under the windows that reach beyond the end of the stream."""
     if pad == "valid" or not tail.begun:
         return tail.items[:0]
-    return _cut(np.concatenate([tail.items, beyond(tail.items[-1:], margins(size)[1], pad)]), size)[1]
+    return _cut(np.concatenate([tail.items, beyond(tail.items[-1:], margins(size)[1], pad)]), size)[
+        1
+    ]
 
 
 def _cut(items: Items, size: int) -> tuple[Tail, Items]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from msgspec.structs import replace
 
 from corrente.format import Format, Items
+from corrente_pipelines.numerics.padding import floats
 
 
 def reduced(format: Format) -> Format:
@@ -17,6 +17,6 @@ def reduced(format: Format) -> Format:
 def by_channels(block: Items, reduce: Callable[[Items], Items]) -> Items:
     """The block with `reduce`, which takes float32 `(n, C)` to `(n,)`, done on its channels."""
     channels = 1 if block.ndim == 3 else block.shape[-1]
-    rows = np.ascontiguousarray(block, np.float32).reshape(-1, channels)
+    rows = floats(block).reshape(-1, channels)
     shape = (len(block), 1) if block.ndim == 2 else block.shape[:3]
     return reduce(rows).reshape(shape)

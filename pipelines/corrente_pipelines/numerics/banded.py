@@ -52,9 +52,7 @@ def _taps(i: int, size: int, scale: float, interpolation: Interpolation) -> tupl
 
 
 @numba.njit(nogil=True, cache=True)
-def _rows(
-    x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats
-) -> Floats:
+def _rows(x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats) -> Floats:
     """Rows `(H, M)` to `(H', M)`."""
     y = np.zeros((first.size, x.shape[1]), np.float32)
     for i in range(first.size):
@@ -66,9 +64,7 @@ def _rows(
 
 
 @numba.njit(nogil=True, cache=True)
-def _columns(
-    x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats
-) -> Floats:
+def _columns(x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats) -> Floats:
     """Rows of pixels `(H, W, C)` to `(H, W', C)`."""
     y = np.zeros((x.shape[0], first.size, x.shape[2]), np.float32)
     for i in range(x.shape[0]):

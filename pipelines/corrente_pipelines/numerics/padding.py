@@ -10,6 +10,14 @@ Pad = Literal["zero", "edge", "valid"]
 """`zero` and `edge` give as many out as in, `valid` only outputs that lie wholly inside."""
 
 
+def floats(items: Items) -> Items:
+    """The items as the kernels are compiled for: float32, C-contiguous, aligned, writable.
+
+    A block off the wire is read-only and may be misaligned: numba would compile for it once more.
+    """
+    return np.require(items, np.float32, ["C", "ALIGNED", "WRITEABLE"])
+
+
 def margins(size: int) -> tuple[int, int]:
     """Items missing before the first and behind the last, for a kernel centred at `size // 2`."""
     return size // 2, size - 1 - size // 2
@@ -29,8 +37,8 @@ def beyond(items: Items, count: int, pad: Pad) -> Items:
 
 def framed(frames: Items, sizes: tuple[int, int], pad: Pad) -> Items:
     """Float32 frames `(n, H, W, C)` with their margins on all four sides; `valid` adds none."""
-    frames = frames.astype(np.float32, copy=False)
+    frames = floats(frames)
     if pad == "valid":
-        return np.ascontiguousarray(frames)
+        return frames
     widths = ((0, 0), margins(sizes[0]), margins(sizes[1]), (0, 0))
     return np.pad(frames, widths, mode="constant" if pad == "zero" else "edge")

@@ -37,4 +37,4 @@ def operator_name(operator: type[Operator]) -> str:
 
 BY_NAME = {operator_name(operator): operator for operator in OPERATORS}
 
-__all__ = ["BY_NAME", "OPERATORS", *(operator.__name__ for operator in OPERATORS)]
+__all__ = ["BY_NAME", "OPERATORS", "operator_name"]

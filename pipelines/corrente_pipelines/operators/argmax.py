@@ -34,7 +34,7 @@ class Argmax(Operator):
     def _argmax(self, x: Items) -> Items:
         if x.ndim == 3:
             return np.zeros(x.shape, np.int32)
-        return x.argmax(axis=-1, keepdims=x.ndim == 2)
+        return np.asarray(x.argmax(axis=-1, keepdims=x.ndim == 2))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

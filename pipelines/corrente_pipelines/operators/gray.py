@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
-from msgspec.structs import replace
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines.numerics.channels import channel_weighted_sums
@@ -36,7 +35,7 @@ class Gray(Operator):
         """The definition."""
         red, green, blue = np.moveaxis(x[0].astype(np.float64), -1, 0)
         with np.errstate(invalid="ignore"):
-            return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+            return np.asarray(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
 
     def tolerance(self, *x: Items) -> Bound:
         """The rounding of the input to float32."""

@@ -36,7 +36,7 @@ class Magnitude(Operator):
     def _magnitude(self, x: Items) -> Items:
         if x.ndim == 3:
             return np.abs(x)
-        return np.sqrt((x**2).sum(axis=-1, keepdims=x.ndim == 2))
+        return np.asarray(np.sqrt((x**2).sum(axis=-1, keepdims=x.ndim == 2)))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

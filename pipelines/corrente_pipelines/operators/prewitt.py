@@ -72,4 +72,8 @@ class Prewitt(Operator):
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """Each direction, each padding."""
-        return [cls(), cls(direction="vertical", pad="edge"), cls(direction="horizontal", pad="valid")]
+        return [
+            cls(),
+            cls(direction="vertical", pad="edge"),
+            cls(direction="horizontal", pad="valid"),
+        ]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines.numerics.banded import Band, Interpolation, band, resample
+from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
 from corrente_pipelines.reference import magnitudes
 
@@ -40,7 +41,7 @@ class Resize(Operator):
         y = np.empty((len(block), *self.size, *block.shape[3:]), np.float32)
         rows, columns = self._bands(block)
         for frame, out in zip(block, y, strict=True):
-            planes = np.ascontiguousarray(frame, np.float32).reshape(*frame.shape[:2], -1)
+            planes = floats(frame).reshape(*frame.shape[:2], -1)
             out[:] = resample(planes, rows, columns).reshape(out.shape)
         return None, y
 
@@ -52,7 +53,7 @@ class Resize(Operator):
     def tolerance(self, *x: Items) -> Bound:
         """The rounding of two sums of a few products."""
         taps = sum(band.weights.shape[1] for band in self._bands(x[0]))
-        return (taps + 6) * UNIT_ROUNDOFF * self.reference(magnitudes(x[0]))
+        return np.asarray((taps + 6) * UNIT_ROUNDOFF * self.reference(magnitudes(x[0])))
 
     def _bands(self, x: Items) -> tuple[Band, Band]:
         height, width = self.size

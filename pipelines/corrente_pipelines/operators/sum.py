@@ -37,7 +37,7 @@ class Sum(Operator):
         if x.ndim == 3:
             return x.astype(np.float64)
         with np.errstate(invalid="ignore"):
-            return x.astype(np.float64).sum(axis=-1, keepdims=x.ndim == 2)
+            return np.asarray(x.astype(np.float64).sum(axis=-1, keepdims=x.ndim == 2))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

@@ -1,0 +1,90 @@
+"""A pipeline: a spec that was found to be sound, ready to be planned for a format."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corrente.format import Format, Items, format_of
+from corrente_pipelines.document import Document, read
+from corrente_pipelines.errors import SpecError
+from corrente_pipelines.graph import Graph, graph
+from corrente_pipelines.plan import Plan
+from corrente_pipelines.spec import Spec, validate
+from corrente_pipelines.step import plan_steps
+
+APPLY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages by name, the streams they are for, and the graph they form."""
+
+    spec: Spec
+    graph: Graph
+    """Its stages and what each takes from, every stage behind its inputs."""
+    source: Document | None = None
+
+    @classmethod
+    def of(cls, data: Any, folder: str = ".", source: Document | None = None) -> "Pipeline":
+        """The pipeline that plain data, such as YAML's or JSON's, says.
+
+        Paths in it are relative to `folder`. Raises `SpecError`, with the places in `source`.
+        """
+        try:
+            spec = validate(data, folder)
+            return cls(spec, graph(spec), source)
+        except SpecError as error:
+            raise SpecError(error.problems, source) from None
+
+    @property
+    def name(self) -> str:
+        """Its name, a level of its topics."""
+        return self.spec.name
+
+    @property
+    def for_each(self) -> str:
+        """The pattern of the streams it is for."""
+        return self.spec.for_each
+
+    @property
+    def backpressure(self) -> bool:
+        """Whether a subscriber may hold its streams up."""
+        return self.spec.backpressure
+
+    def plan(self, format: Format) -> Plan:
+        """The plan for streams of that format; raises `SpecError` where they do not fit."""
+        if problem := self.spec.input.misfit(format):
+            raise SpecError([problem], self.source)
+        operators = {name: stage.operator for name, stage in self.spec.stages.items()}
+        return Plan(self.name, format, plan_steps(format, self.graph, operators, self.source))
+
+    def apply(self, x: Any, rate_hz: float) -> dict[str, Items]:
+        """The whole output of every stage for the whole signal `x`, time on axis 0.
+
+        A one-dimensional `x` is a signal of one channel, a two-dimensional one of several; more
+        dimensions are frames.
+        """
+        items = np.asarray(x)
+        items = items[:, np.newaxis] if items.ndim == 1 else items
+        plan = self.plan(format_of(items.shape[1:], rate_hz, items.dtype.name))
+        return run(plan, items)
+
+
+def run(plan: Plan, items: Items) -> dict[str, Items]:
+    """The whole output of every stage, computed in blocks that fit into memory."""
+    stream = plan.start()
+    length = max(1, APPLY_BYTES // plan.format.item_bytes)
+    parts = [stream.push(items[start : start + length]) for start in range(0, len(items), length)]
+    parts.append(stream.finish())
+    return {name: np.concatenate([part[name] for part in parts]) for name in plan.formats}
+
+
+def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Pipeline:
+    """The pipeline in a YAML file; raises `SpecError` with file, line, path and remedy."""
+    file = Path(path)
+    document = read(file, environment)
+    return Pipeline.of(document.data, str(file.parent), document)

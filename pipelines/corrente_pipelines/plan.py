@@ -1,0 +1,155 @@
+"""The way a pipeline is computed for one format."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from corrente.format import Format, Items
+from corrente_pipelines import alignment
+from corrente_pipelines.explain import Explanation
+from corrente_pipelines.operator import State
+from corrente_pipelines.spec import INPUT
+from corrente_pipelines.step import Step
+
+
+class StageState(NamedTuple):
+    """What a stage remembers: the index of its next output, its operator's state, its join."""
+
+    position: int
+    memory: State
+    queues: alignment.Queues | None
+
+
+States = tuple[StageState, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A pipeline's stages in the order they are computed, for streams of one format.
+
+    `begin`, `step` and `finish` are pure: states go in and come out. `start` wraps them.
+    """
+
+    pipeline: str
+    format: Format
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def formats(self) -> Mapping[str, Format]:
+        """The format of every stage's output."""
+        return {step.name: step.format for step in self.steps}
+
+    @cached_property
+    def _needs(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    def begin(self, index: int = 0) -> States:
+        """The states before source item `index`."""
+        positions = {INPUT: index}
+        states: list[StageState] = []
+        for step in self.steps:
+            first, queues = alignment.begin(
+                step.branches, [positions[name] for name in step.inputs], step.offsets
+            )
+            memory = step.operator.start(*step.joined, index=first)
+            joins = len(step.inputs) > 1
+            states.append(StageState(first, memory, queues if joins else None))
+            positions[step.name] = first
+        return tuple(states)
+
+    def positions(self, states: States) -> dict[str, int]:
+        """The index of every stage's next output."""
+        return {step.name: state.position for step, state in zip(self.steps, states, strict=True)}
+
+    def step(
+        self, states: States, items: Items, want: frozenset[str] | None = None
+    ) -> tuple[States, dict[str, Items]]:
+        """The states after the items, and what leaves the stages in `want` (None: all).
+
+        A stage without memory that nobody wants, nor anything behind it, is passed over.
+        """
+        needed = self._needed(want)
+        blocks, counts = {INPUT: items}, {INPUT: len(items)}
+        after: list[StageState] = []
+        for step, state in zip(self.steps, states, strict=True):
+            if step.name in needed:
+                state, blocks[step.name] = _advance(step, state, blocks)
+                counts[step.name] = len(blocks[step.name])
+            else:
+                counts[step.name] = counts[step.inputs[0]]
+            after.append(state._replace(position=state.position + counts[step.name]))
+        return tuple(after), self._chosen(blocks, want)
+
+    def finish(self, states: States, want: frozenset[str] | None = None) -> dict[str, Items]:
+        """What the stages in `want` (None: all) owe at the end of the stream."""
+        needed = self._needed(want)
+        blocks = {INPUT: self.format.empty()}
+        for step, state in zip(self.steps, states, strict=True):
+            if step.name in needed:
+                state, items = _advance(step, state, blocks)
+                owed = step.operator.finish(state.memory)
+                blocks[step.name] = items if owed is None else np.concatenate([items, owed])
+        return self._chosen(blocks, want)
+
+    def start(self, want: Iterable[str] | None = None) -> "Stream":
+        """A stream through the plan, from its first item on."""
+        chosen = None if want is None else frozenset(want)
+        if unknown := (chosen or frozenset()) - self.formats.keys():
+            raise KeyError(f"there is no stage {', '.join(sorted(unknown))}")
+        return Stream(self, chosen)
+
+    def explain(self) -> Explanation:
+        """What the plan will do: print it, or take its `data()`."""
+        return Explanation(self.pipeline, self.format, self.steps)
+
+    def _chosen(self, blocks: dict[str, Items], want: frozenset[str] | None) -> dict[str, Items]:
+        return {
+            step.name: blocks[step.name] for step in self.steps if want is None or step.name in want
+        }
+
+    def _needed(self, want: frozenset[str] | None) -> frozenset[str]:
+        """The stages wanted, those that remember, and all that they are made from."""
+        if want is None:
+            return frozenset(self.formats)
+        if want not in self._needs:
+            needed = {step.name for step in self.steps if not step.keeps_nothing} | want
+            for step in reversed(self.steps):
+                if step.name in needed:
+                    needed.update(step.inputs)
+            self._needs[want] = frozenset(needed)
+        return self._needs[want]
+
+
+class Stream:
+    """One stream on its way through a plan."""
+
+    def __init__(self, plan: Plan, want: frozenset[str] | None) -> None:
+        self._plan = plan
+        self._want = want
+        self._states = plan.begin()
+
+    def push(self, items: object) -> dict[str, Items]:
+        """What leaves each wanted stage after the items (one item, or a block)."""
+        block = self._plan.format.block(items)
+        self._states, outputs = self._plan.step(self._states, block, self._want)
+        return outputs
+
+    def finish(self) -> dict[str, Items]:
+        """What is owed at the end. The stream is then before its first item again."""
+        outputs = self._plan.finish(self._states, self._want)
+        self._states = self._plan.begin()
+        return outputs
+
+
+def _advance(
+    step: Step, state: StageState, blocks: Mapping[str, Items]
+) -> tuple[StageState, Items]:
+    inputs: Sequence[Items] = [blocks[name] for name in step.inputs]
+    queues = state.queues
+    if queues is not None:
+        queues, inputs = alignment.join(queues, inputs)
+    memory, items = step.operator.step(state.memory, *inputs)
+    return StageState(state.position, memory, queues), items

@@ -1,0 +1,27 @@
+"""Compiling every kernel before it is needed."""
+
+import numpy as np
+
+from corrente.format import Format, FormatError
+from corrente_pipelines.operators import OPERATORS
+
+_FORMATS = (
+    Format(kind="signal", shape=(1,)),
+    Format(kind="signal", shape=(3,)),
+    Format(kind="frames", shape=(64, 64)),
+    Format(kind="frames", shape=(64, 64, 3)),
+)
+
+
+def warm() -> None:
+    """Run every operator's examples once, so that no kernel compiles while a stream waits."""
+    for operator in OPERATORS:
+        for example in operator.examples():
+            for format in _FORMATS:
+                formats = (format,) * operator.arity
+                try:
+                    example.output(*formats)
+                except FormatError:
+                    continue
+                blocks = [np.zeros((1, *format.shape), np.float32)] * operator.arity
+                example.step(example.start(*formats), *blocks)
