@@ -2,6 +2,7 @@
 
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators.argmax import Argmax
+from corrente_pipelines.operators.classify import Classify
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
 from corrente_pipelines.operators.gaussian import Gaussian
@@ -16,6 +17,7 @@ from corrente_pipelines.operators.sum import Sum
 
 OPERATORS: tuple[type[Operator], ...] = (
     Argmax,
+    Classify,
     Correlate,
     Crop,
     Gaussian,

@@ -1,0 +1,45 @@
+"""Models as a spec gives them: the path of a .safetensors file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
+
+from corrente_pipelines.kernels import resolve
+from corrente_pipelines.networks.model import Model
+from corrente_pipelines.networks.weights import load_model
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model, and the file it was read from; equal where the path is."""
+
+    path: str
+    model: Model = field(compare=False, repr=False)
+
+
+def read(path: str | Path) -> ModelFile:
+    """The model in that file; raises `ModelError` where there is none."""
+    return ModelFile(str(path), load_model(path))
+
+
+def _validated(value: Any, info: ValidationInfo) -> ModelFile:
+    if isinstance(value, ModelFile):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be the path of a .safetensors file")
+    return read(resolve(value, info))
+
+
+def _path(file: ModelFile) -> str:
+    return file.path
+
+
+ModelPath = Annotated[
+    ModelFile,
+    PlainValidator(_validated),
+    PlainSerializer(_path, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+"""A model in a spec: read when the spec is, written as its path."""

@@ -1,0 +1,150 @@
+"""`classify`: a network made by hand, what it refuses, and the same bits for any chunking."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from corrente.errors import FormatError
+from corrente.format import Format
+from corrente_pipelines.networks.layers import Network
+from corrente_pipelines.networks.model import Model, Preprocessing, Provenance
+from corrente_pipelines.networks.weights import save_model
+from corrente_pipelines.operators.classify import Classify
+
+(EDGES,) = Classify.examples()
+FRAMES = Format(kind="frames", shape=(5, 5), dtype="uint8", rate_hz=30)
+
+# The definition of the file that the package brings: Prewitt's kernels and their negatives, the
+# strongest response of each in the frame, twice the sum for each direction.
+VERTICAL = np.array([[1, 0, -1]] * 3, np.float32)
+EDGES_MODEL = Model(
+    network=Network.model_validate(
+        {
+            "input": [5, 5, 1],
+            "layers": [
+                {"layer": "conv", "filters": 4, "size": 3},
+                {"layer": "relu"},
+                {"layer": "max_pool", "size": 3, "stride": 3},
+                {"layer": "flatten"},
+                {"layer": "dense", "units": 2},
+                {"layer": "softmax"},
+            ],
+        }
+    ),
+    labels=("vertical", "horizontal"),
+    preprocessing=Preprocessing(scale=1 / 255),
+    provenance=Provenance(
+        data="none: made by hand of Prewitt's kernels",
+        licence="MIT",
+        split="none",
+        seed=0,
+        accuracy=1,
+    ),
+    arrays={
+        "conv1.kernels": np.stack([VERTICAL, -VERTICAL, VERTICAL.T, -VERTICAL.T])[..., np.newaxis],
+        "conv1.bias": np.zeros(4, np.float32),
+        "dense1.weights": np.array([[2, 2, 0, 0], [0, 0, 2, 2]], np.float32),
+        "dense1.bias": np.zeros(2, np.float32),
+    },
+)
+
+
+def step_at(column: int) -> np.ndarray:
+    """A frame, white from that column on: one vertical edge."""
+    frame = np.zeros((5, 5), np.uint8)
+    frame[:, column:] = 255
+    return frame
+
+
+def test_the_file_of_the_example_is_what_it_says(tmp_path: Path) -> None:
+    save_model(EDGES_MODEL, tmp_path / "edges.safetensors")
+    assert (tmp_path / "edges.safetensors").read_bytes() == Path(EDGES.model.path).read_bytes()
+
+
+def test_edges_are_told_apart_as_worked_by_hand() -> None:
+    # The strongest response to a full step is 3, so the logits are 6 and 0.
+    sure = 1 / (1 + np.exp(-6))
+    frames = np.stack([step_at(2), step_at(2).T, np.full((5, 5), 77, np.uint8)])
+    wanted = [[sure, 1 - sure], [1 - sure, sure], [0.5, 0.5]]
+    _, found = EDGES.step(None, frames)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(EDGES.reference(frames), wanted, atol=1e-12)
+
+
+def test_frames_become_a_signal_with_a_labelled_channel_per_class() -> None:
+    out = EDGES.output(FRAMES)
+    assert out == Format(
+        kind="signal", shape=(2,), dtype="float32", rate_hz=30, labels=("vertical", "horizontal")
+    )
+    assert EDGES.output(Format(kind="frames", shape=(5, 5, 1), rate_hz=30)) == out
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((480, 640), r"takes \(5, 5, 1\), gets \(480, 640\); put {op: resize, size: \[5, 5\]} be"),
+        ((480, 640, 3), r"put {op: gray} and {op: resize, size: \[5, 5\]} before it"),
+        ((5, 5, 3), r"gets \(5, 5, 3\); put {op: gray} before it"),
+        ((5, 5, 2), r"gets \(5, 5, 2\)$"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused_with_a_remedy(
+    shape: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(FormatError, match=message):
+        EDGES.output(Format(kind="frames", shape=shape))
+
+
+def test_a_signal_is_refused() -> None:
+    with pytest.raises(FormatError, match="takes frames"):
+        EDGES.output(Format(kind="signal", shape=(25,)))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (5, 5, 1)])
+def test_any_chunking_is_the_whole(shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(0)
+    frames = random.uniform(0, 255, (23, *shape)).astype(np.float32)
+    frames[3, 0, 0] = np.nan
+    frames[9, 4, 4] = np.inf
+    _, whole = EDGES.step(None, frames)
+    assert np.flatnonzero(np.isnan(whole).all(axis=1)).tolist() == [3, 9]
+    assert np.isfinite(np.delete(whole, [3, 9], axis=0)).all()
+    for sizes in [[1] * 23, [0, 10, 0, 13], [22, 1]]:
+        parts = np.split(frames, np.cumsum(sizes)[:-1])
+        chunked = np.concatenate([EDGES.step(None, part)[1] for part in parts])
+        assert chunked.tobytes() == whole.tobytes()
+    np.testing.assert_allclose(whole, EDGES.reference(frames), atol=1e-5)
+
+
+def test_a_spec_reads_the_model_beside_it_and_survives_json(tmp_path: Path) -> None:
+    save_model(EDGES_MODEL, tmp_path / "mine.safetensors")
+    spec = {"op": "classify", "model": "mine.safetensors"}
+    read = Classify.model_validate(spec, context={"folder": str(tmp_path)})
+    assert read.output(FRAMES).labels == ("vertical", "horizontal")
+    assert Classify.model_validate_json(read.model_dump_json()) == read
+    assert read != EDGES
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("missing.safetensors", r"missing\.safetensors: cannot be read: No such file"),
+        ("notes.txt", r"notes\.txt: not a \.safetensors file"),
+        (7, "must be the path"),
+        (["edges"], "must be the path"),
+    ],
+)
+def test_what_is_no_model_is_refused_when_the_spec_is_read(
+    tmp_path: Path, model: object, message: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("a model, some day")
+    with pytest.raises(ValidationError, match=message) as caught:
+        Classify.model_validate({"model": model}, context={"folder": str(tmp_path)})
+    assert caught.value.errors()[0]["loc"] == ("model",)
+
+
+def test_the_schema_says_that_a_model_is_a_path() -> None:
+    assert Classify.model_json_schema()["properties"]["model"]["type"] == "string"
