@@ -7,6 +7,8 @@ CorrenteError
 ├── Lost                items are missing where the caller asked for all of them
 ├── Timeout             (also a TimeoutError) nothing came, or nothing was acknowledged, in time
 └── Closed              the publisher or subscriber was closed
+
+NoPipeline, a UserWarning: a stream that no pipeline takes.
 """
 
 
@@ -46,3 +48,7 @@ class Timeout(CorrenteError, TimeoutError):
 
 class Closed(CorrenteError):
     """The publisher or subscriber was closed."""
+
+
+class NoPipeline(UserWarning):
+    """A stream was opened that no pipeline takes; it can be subscribed to as it is."""

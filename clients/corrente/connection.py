@@ -1,0 +1,111 @@
+"""The thread that keeps a client's half of the protocol in touch with the daemon."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from corrente import wire
+from corrente.dealer import Dealer
+from corrente.errors import Closed, CorrenteError, Timeout
+from corrente.link import Envelope, Half, Link, new_instance
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class Connection:
+    """A half of the protocol, its link and its socket, driven by a thread of their own.
+
+    Whoever reads or calls the half holds `changed`, which is notified after every message.
+    """
+
+    def __init__(self, address: str, half: Half) -> None:
+        self.address = address
+        self.changed = threading.Condition()
+        instance = new_instance()
+        self._link = Link(half, instance)
+        self._dealer = Dealer(address, instance)
+        self._outbox = self._link.greet(time.monotonic())
+        self._is_woken = False
+        self._is_closing = False
+        self._failure: CorrenteError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"corrente {address}", daemon=True)
+        self._thread.start()
+
+    def post(self, envelopes: list[Envelope]) -> None:
+        """Have messages sent. The caller holds `changed`."""
+        if not envelopes:
+            return
+        self._outbox += envelopes
+        self._wake()
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float | None, what: str) -> None:
+        """Until `ready`. The caller holds `changed`.
+
+        Raises `Timeout`, which says `what` did not happen, and what ended the connection, if
+        anything did.
+        """
+        self.changed.wait_for(lambda: ready() or self._failure is not None, timeout_s)
+        if ready():
+            return
+        if self._failure is not None:
+            raise self._failure
+        raise Timeout(f"{what} within {timeout_s:g} s ({self.address}: {self._link.state})")
+
+    def close(self) -> None:
+        """Say goodbye and end the thread. More than once, and from any thread."""
+        with self.changed:
+            if not self._is_closing:
+                self._is_closing = True
+                self._wake()
+        self._thread.join()
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self._dealer.wake()
+
+    def _run(self) -> None:
+        failure: CorrenteError = Closed("the connection is closed")
+        try:
+            while self._link.state != "over":
+                self._turn()
+            failure = self._link.failure or failure
+        except CorrenteError as error:
+            failure = error
+        finally:
+            with self.changed:
+                self._failure = failure
+                self._is_woken = True  # nobody waits on the socket any more
+                self.changed.notify_all()
+            self._dealer.close()
+
+    def _turn(self) -> None:
+        """Send what is to be sent, wait for what comes, and have the half answer it."""
+        wait_s = self._send()
+        self._dealer.wait(wait_s)
+        messages = [wire.decode(frames) for frames in self._dealer.received()]
+        broke = self._dealer.broke()
+        with self.changed:
+            now = time.monotonic()
+            for message, payload in messages:
+                self._outbox += self._link.received(message, payload, now)
+            if broke:
+                self._link.lose(now)
+            self._outbox += self._link.tick(now)
+            self.changed.notify_all()
+
+    def _send(self) -> float:
+        """Seconds until there is something to do, if nothing comes before."""
+        now = time.monotonic()
+        with self.changed:
+            if self._link.state == "lost" and now >= self._link.due:
+                self._dealer.reconnect()
+                self._outbox = self._link.greet(now)
+            if self._is_closing:
+                self._outbox += self._link.leave()
+            envelopes, self._outbox = self._outbox, []
+            self._is_woken = False
+            wait_s = self._link.due - now
+        for envelope in envelopes:
+            self._dealer.send(envelope)
+        return 0.0 if self._link.state == "over" else wait_s

@@ -1,0 +1,49 @@
+"""How much a subscriber lets the daemon send."""
+
+from corrente import wire
+from corrente.link import Envelope
+
+WINDOW_BLOCKS = 64
+WINDOW_BYTES = 8 << 20
+
+
+class Window:
+    """The room for blocks that came and that the user has not taken yet.
+
+    What is granted is cumulative: all that came on this connection, less what waits, plus the
+    window. The daemon may overdraw the bytes by one block, so any block passes.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        self._window_blocks = min(blocks, WINDOW_BLOCKS)
+        self._waiting_blocks = self._waiting_bytes = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from zero, on a new connection; what still waits goes on filling the window."""
+        self._came_blocks = self._came_bytes = 0
+        self._granted_blocks = self._granted_bytes = 0
+
+    def came(self, payload_bytes: int) -> None:
+        """A block arrived."""
+        self._came_blocks += 1
+        self._came_bytes += payload_bytes
+        self._waiting_blocks += 1
+        self._waiting_bytes += payload_bytes
+
+    def taken(self, payload_bytes: int) -> None:
+        """A block went to the user."""
+        self._waiting_blocks -= 1
+        self._waiting_bytes -= payload_bytes
+
+    def grant(self) -> list[Envelope]:
+        """More credit, once that is half a window more."""
+        blocks = self._came_blocks - self._waiting_blocks + self._window_blocks
+        payload_bytes = self._came_bytes - self._waiting_bytes + WINDOW_BYTES
+        more_blocks = 2 * (blocks - self._granted_blocks) >= self._window_blocks
+        more_bytes = 2 * (payload_bytes - self._granted_bytes) >= WINDOW_BYTES
+        if not (more_blocks or more_bytes):
+            return []
+        self._granted_blocks = max(blocks, self._granted_blocks)
+        self._granted_bytes = max(payload_bytes, self._granted_bytes)
+        return [(wire.Credit(self._granted_blocks, self._granted_bytes), b"")]

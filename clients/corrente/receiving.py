@@ -1,0 +1,194 @@
+"""The subscriber's half of the protocol: topics, gaps, credit, resume. No I/O, and no clock."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from corrente import wire
+from corrente.block import Block
+from corrente.credit import Window
+from corrente.errors import CorrenteError, WireError
+from corrente.format import Items
+from corrente.link import Envelope, refusal
+from corrente.topics import has_wildcard, topic
+
+
+@dataclass(eq=False, slots=True)
+class _Incoming:
+    """One topic on its way in. `next_index` is that of the item due next."""
+
+    announced: wire.Announce
+    next_index: int
+    gap: tuple[int, int] | None = None  # what is missing before `next_index`, not yet told
+    is_fresh: bool = True  # nothing came yet: a gap may reach back before `next_index`
+    resume_index: int | None = None  # what was due when another daemon process was lost
+
+    @property
+    def name(self) -> str:
+        return topic(self.announced.stream, self.announced.pipeline, self.announced.stage)
+
+    @property
+    def untold_index(self) -> int:
+        """Index of the first item of which the user knows nothing."""
+        return self.gap[0] if self.gap else self.next_index
+
+    def miss(self, start: int, stop: int) -> None:
+        """Items up to `stop` do not come; from `start` on where nothing came before."""
+        first = min(start, self.next_index) if self.is_fresh else self.next_index
+        stop = max(stop, self.next_index)
+        if first < stop:
+            self.gap = (min(first, self.untold_index), stop)
+        self.next_index = stop
+
+    def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
+        """The user's next block, with what is missing before it."""
+        gap = self._reach(index)
+        self.next_index = index + len(items)
+        said = self.announced
+        return Block(
+            said.stream, said.pipeline, said.stage, index, items, t_ns, said.format, gap, last
+        )
+
+    def _reach(self, index: int) -> tuple[int, int] | None:
+        if index < self.next_index:
+            raise WireError(f"{self.name}: item {index} came where {self.next_index} was due")
+        self.miss(index, index)
+        gap, self.gap, self.is_fresh = self.gap, None, False
+        resumed, self.resume_index = self.resume_index, None
+        if resumed is not None and resumed <= index:
+            return (resumed, index) if resumed < index else None
+        return gap
+
+
+class Receiving:
+    """What one subscriber has got, and may still get.
+
+    Blocks wait in the order they came until they are taken. `is_subscribed` once the daemon has
+    confirmed for the first time; `error` says why nothing more comes.
+    """
+
+    def __init__(
+        self,
+        patterns: tuple[str, ...],
+        since: wire.Since = "now",
+        policy: wire.Policy = "drop",
+        queue: int = 256,
+    ) -> None:
+        self.is_subscribed = False
+        self.error: CorrenteError | None = None
+        self._patterns = patterns
+        self._since: wire.Since = since
+        self._policy: wire.Policy = policy
+        self._queue = queue
+        self._is_flowing = False
+        self._daemon = b""
+        self._is_same_daemon = True
+        self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
+        self._can_finish = bool(self._unended)
+        self._topics: dict[str, _Incoming] = {}
+        self._ids: dict[int, _Incoming] = {}
+        self._waiting: deque[Block] = deque()
+        self._window = Window(queue)
+
+    @property
+    def has_block(self) -> bool:
+        """Whether `take` has something to give."""
+        return bool(self._waiting)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every topic that was named without a wildcard has ended."""
+        return self._can_finish and not self._unended
+
+    def take(self) -> tuple[Block, list[Envelope]]:
+        """The block that came first, and what lets the daemon send others."""
+        block = self._waiting.popleft()
+        if len(block.data):
+            self._window.taken(block.data.nbytes)
+        return block, self._window.grant() if self._is_flowing else []
+
+    def welcomed(self, daemon: bytes) -> list[Envelope]:
+        """Subscribe; the second time with all history, so that what was missed is told."""
+        self._is_same_daemon = self._daemon in (b"", daemon)
+        self._daemon = daemon
+        since = "first" if self.is_subscribed and self._since == "now" else self._since
+        return [(wire.Subscribe(1, self._patterns, since, self._policy, self._queue), b"")]
+
+    def lost(self) -> None:
+        """Nothing comes until the next `subscribed`."""
+        self._is_flowing = False
+        self._ids.clear()
+
+    def received(self, message: wire.AnyMessage, payload: memoryview) -> list[Envelope]:
+        """What to send in answer. Raises `WireError` where the daemon breaks the protocol."""
+        match message:
+            case wire.Subscribed():
+                self.is_subscribed = self._is_flowing = True
+                self._window.begin()
+            case wire.Refused():
+                self.error = refusal(message)
+            case _ if not self._is_flowing:
+                return []  # meant for the connection before
+            case wire.Announce():
+                self._announced(message)
+            case wire.Block():
+                self._came(message, payload)
+            case wire.Gap():
+                self._missed(message)
+            case wire.End():
+                self._ended(message)
+            case _:
+                pass  # of a later version
+        return self._window.grant() if self._is_flowing else []
+
+    def _announced(self, announce: wire.Announce) -> None:
+        fresh = _Incoming(announce, announce.index)
+        known = self._topics.get(fresh.name)
+        if known is None:
+            incoming = fresh
+        elif not self._is_same_daemon and known not in self._ids.values():
+            # Another process may number the stream anew, or go on: its first block will tell.
+            incoming, fresh.resume_index = fresh, known.untold_index
+        elif announce.index < known.next_index:
+            incoming = fresh  # ended and begun anew meanwhile
+        else:
+            incoming, known.announced, known.is_fresh = known, announce, False
+            incoming.miss(announce.index, announce.index)
+        self._topics[fresh.name] = incoming
+        self._ids[announce.id] = incoming
+
+    def _came(self, block: wire.Block, payload: memoryview) -> None:
+        incoming = self._incoming(block.id, block.epoch)
+        format = incoming.announced.format
+        if payload.nbytes != block.count * format.item_bytes:
+            raise WireError(
+                f"{incoming.name}: {block.count} items of {format.item_bytes} bytes "
+                f"came as {payload.nbytes} bytes"
+            )
+        if block.count == 0:
+            return
+        dtype = np.dtype(format.dtype).newbyteorder("<")
+        items = np.frombuffer(payload, dtype).reshape(block.count, *format.shape)
+        items.flags.writeable = False
+        self._waiting.append(incoming.block(block.index, items, block.t_ns))
+        self._window.came(payload.nbytes)
+
+    def _missed(self, gap: wire.Gap) -> None:
+        if gap.stop < gap.start:
+            raise WireError(f"a gap from {gap.start} to {gap.stop}")
+        self._incoming(gap.id, gap.epoch).miss(gap.start, gap.stop)
+
+    def _ended(self, end: wire.End) -> None:
+        incoming = self._incoming(end.id, end.epoch)
+        empty = incoming.announced.format.empty()
+        empty.flags.writeable = False
+        self._waiting.append(incoming.block(end.index, empty, 0, last=True))
+        del self._topics[incoming.name], self._ids[end.id]
+        self._unended.discard(incoming.name)
+
+    def _incoming(self, id: int, epoch: int) -> _Incoming:
+        incoming = self._ids.get(id)
+        if incoming is None or incoming.announced.epoch != epoch:
+            raise WireError(f"topic {id} of epoch {epoch} was not announced")
+        return incoming

@@ -1,0 +1,275 @@
+"""The publisher's half of the protocol: window, rewind, resume. No I/O, and no clock.
+
+Every block is kept until it is acknowledged. After a reconnect each stream is opened again, and
+goes on from the first item the daemon has not.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import count
+
+from corrente import wire
+from corrente.errors import CorrenteError, Refused
+from corrente.format import Format
+from corrente.link import Envelope, refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A block that is not acknowledged. `payload` is the publisher's own and never changes."""
+
+    index: int
+    count: int
+    t_ns: int
+    payload: memoryview
+
+
+@dataclass(eq=False, slots=True)
+class Outgoing:
+    """One stream on its way out, as the user's handle reads it; only `Sending` writes.
+
+    `next_index` is that of the next item to be sent, `error` why there will be none.
+    `opened` is the daemon's latest answer, None before the first.
+    """
+
+    stream: str
+    format: Format
+    encoding: wire.Encoding = "raw"
+    index: int | None = None
+    takeover: bool = False
+    opened: wire.Opened | None = None
+    next_index: int = 0
+    kept: deque[Kept] = field(default_factory=deque[Kept])
+    kept_bytes: int = 0
+    is_ending: bool = False
+    ended: bool = False
+    error: CorrenteError | None = None
+    is_flowing: bool = False  # blocks may leave on this connection
+    may_have_ended: bool = False  # the end was said, but the connection broke before the answer
+
+    @property
+    def oldest(self) -> int:
+        """Index of the first item that is not acknowledged."""
+        return self.kept[0].index if self.kept else self.next_index
+
+    def has_room(self, payload_bytes: int) -> bool:
+        """Whether the window takes that much more; an empty one takes any block."""
+        if self.opened is None:
+            return False
+        return not self.kept or self.kept_bytes + payload_bytes <= self.opened.window_bytes
+
+
+class Sending:
+    """What one publisher has sent, and has yet to send, on all its streams."""
+
+    def __init__(self) -> None:
+        self._is_up = False
+        self._daemon = b""
+        self._requests = count(1)
+        self._asked: dict[int, Outgoing] = {}
+        self._streams: dict[str, Outgoing] = {}
+        self._ids: dict[int, Outgoing] = {}
+        self._untold: list[Outgoing] = []
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether everything that was sent is acknowledged, or given up."""
+        return not any(outgoing.kept for outgoing in self._streams.values())
+
+    def check(self, outgoing: Outgoing) -> None:
+        """Raise the stream's `error`, if it has one."""
+        if outgoing.error is not None:
+            if outgoing in self._untold:
+                self._untold.remove(outgoing)
+            raise outgoing.error
+
+    def check_all(self) -> None:
+        """Raise what ended a stream and was not raised yet."""
+        if self._untold:
+            self.check(self._untold[0])
+
+    def open(
+        self,
+        stream: str,
+        format: Format,
+        encoding: wire.Encoding = "raw",
+        index: int | None = None,
+        takeover: bool = False,
+    ) -> tuple[Outgoing, list[Envelope]]:
+        """A stream to publish; wait for its `opened` or `error`.
+
+        Raises `Refused` where this publisher has it open already.
+        """
+        if stream in self._streams:
+            raise Refused("in_use", "this publisher has the stream open already", path=stream)
+        outgoing = Outgoing(stream, format, encoding, index, takeover)
+        self._streams[stream] = outgoing
+        return outgoing, self._ask(outgoing, index) if self._is_up else []
+
+    def send(
+        self, outgoing: Outgoing, count: int, t_ns: int, payload: memoryview
+    ) -> list[Envelope]:
+        """The next `count` items. The caller has seen that the window has room."""
+        kept = Kept(outgoing.next_index, count, t_ns, payload)
+        outgoing.kept.append(kept)
+        outgoing.kept_bytes += payload.nbytes
+        outgoing.next_index += count
+        return [_block(outgoing, kept)] if outgoing.is_flowing else []
+
+    def end(self, outgoing: Outgoing) -> list[Envelope]:
+        """The stream ends behind what was sent; wait for its `ended` or `error`."""
+        outgoing.is_ending = True
+        return [_end(outgoing)] if outgoing.is_flowing else []
+
+    def give_up(self, outgoing: Outgoing) -> None:
+        """Forget a stream that was not opened; a late answer to it is ignored."""
+        self._forget(outgoing)
+        self._asked = {r: asked for r, asked in self._asked.items() if asked is not outgoing}
+
+    def welcomed(self, daemon: bytes) -> list[Envelope]:
+        """Open, or open again, every stream."""
+        is_same = daemon == self._daemon
+        self._is_up, self._daemon = True, daemon
+        said: list[Envelope] = []
+        for outgoing in self._streams.values():
+            if outgoing.may_have_ended and is_same:
+                said += self._flow(outgoing)
+            else:
+                said += self._ask(outgoing, outgoing.index if outgoing.opened is None else None)
+        return said
+
+    def lost(self) -> None:
+        """Nothing leaves until the next `welcomed`."""
+        self._is_up = False
+        self._asked.clear()
+        self._ids.clear()
+        for outgoing in self._streams.values():
+            outgoing.may_have_ended |= outgoing.is_ending and outgoing.is_flowing
+            outgoing.is_flowing = False
+
+    def received(self, message: wire.AnyMessage, payload: memoryview) -> list[Envelope]:
+        """What to send in answer."""
+        match message:
+            case wire.Opened():
+                return self._opened(message)
+            case wire.Ack():
+                self._acknowledged(message)
+            case wire.Rewind():
+                outgoing = self._named(message.id, message.epoch)
+                return self._resume(outgoing, message.next_index) if outgoing else []
+            case wire.Refused():
+                self._refused(message)
+            case _:
+                pass  # of a later version
+        return []
+
+    def _ask(self, outgoing: Outgoing, index: int | None) -> list[Envelope]:
+        request = next(self._requests)
+        self._asked[request] = outgoing
+        takeover = outgoing.takeover and outgoing.opened is None
+        message = wire.Open(
+            request, outgoing.stream, outgoing.format, outgoing.encoding, index, takeover
+        )
+        return [(message, b"")]
+
+    def _opened(self, opened: wire.Opened) -> list[Envelope]:
+        outgoing = self._asked.pop(opened.request, None)
+        if outgoing is None:
+            return []
+        before, outgoing.opened = outgoing.opened, opened
+        if before is None:
+            outgoing.next_index = opened.next_index
+        elif opened.epoch != before.epoch and opened.next_index > outgoing.oldest:
+            error = Refused(
+                "fenced",
+                "another publisher has gone on with the stream",
+                path=outgoing.stream,
+                remedy="open it again to go on behind that",
+            )
+            self._fail(outgoing, error)
+            return []
+        elif opened.next_index < outgoing.oldest:
+            # A daemon that does not know the stream: what lies before is acknowledged and gone.
+            return self._ask(outgoing, outgoing.oldest)
+        _drop(outgoing, opened.next_index)
+        return self._flow(outgoing)
+
+    def _flow(self, outgoing: Outgoing) -> list[Envelope]:
+        """Send all that is kept; from now on blocks leave as they come."""
+        if outgoing.opened is not None:
+            self._ids[outgoing.opened.id] = outgoing
+        outgoing.is_flowing = True
+        said = [_block(outgoing, kept) for kept in outgoing.kept]
+        return [*said, _end(outgoing)] if outgoing.is_ending else said
+
+    def _resume(self, outgoing: Outgoing, next_index: int) -> list[Envelope]:
+        if next_index < outgoing.oldest:
+            outgoing.is_flowing = False
+            return self._ask(outgoing, outgoing.oldest)
+        _drop(outgoing, next_index)
+        return self._flow(outgoing)
+
+    def _acknowledged(self, ack: wire.Ack) -> None:
+        outgoing = self._named(ack.id, ack.epoch)
+        if outgoing is None:
+            return
+        _drop(outgoing, ack.next_index)
+        if ack.ended and outgoing.is_ending:
+            self._ended(outgoing)
+
+    def _refused(self, refused: wire.Refused) -> None:
+        outgoing = self._asked.pop(refused.request, None) or self._flowing(refused.path)
+        if outgoing is None:
+            return  # one of several blocks of a stream that was given up
+        if outgoing.may_have_ended and refused.code == "unknown_stream":
+            self._ended(outgoing)
+        else:
+            self._fail(outgoing, refusal(refused))
+
+    def _flowing(self, path: str) -> Outgoing | None:
+        """The stream whose block or end was refused: `path` is its name or its id."""
+        outgoing = self._streams.get(path)
+        if outgoing is None and path.isdecimal():
+            outgoing = self._ids.get(int(path))
+        return outgoing if outgoing is not None and outgoing.is_flowing else None
+
+    def _named(self, id: int, epoch: int) -> Outgoing | None:
+        outgoing = self._ids.get(id)
+        if outgoing is None or outgoing.opened is None or outgoing.opened.epoch != epoch:
+            return None  # an answer to somebody we no longer are
+        return outgoing
+
+    def _ended(self, outgoing: Outgoing) -> None:
+        outgoing.ended = True
+        self._forget(outgoing)
+
+    def _fail(self, outgoing: Outgoing, error: CorrenteError) -> None:
+        outgoing.error = error
+        self._untold.append(outgoing)
+        self._forget(outgoing)
+
+    def _forget(self, outgoing: Outgoing) -> None:
+        outgoing.is_flowing = False
+        outgoing.kept.clear()
+        outgoing.kept_bytes = 0
+        if self._streams.get(outgoing.stream) is outgoing:
+            del self._streams[outgoing.stream]
+        if outgoing.opened is not None:
+            self._ids.pop(outgoing.opened.id, None)
+
+
+def _drop(outgoing: Outgoing, next_index: int) -> None:
+    """Let go of what is acknowledged."""
+    while outgoing.kept and outgoing.kept[0].index + outgoing.kept[0].count <= next_index:
+        outgoing.kept_bytes -= outgoing.kept.popleft().payload.nbytes
+
+
+def _block(outgoing: Outgoing, kept: Kept) -> Envelope:
+    assert outgoing.opened is not None
+    opened = outgoing.opened
+    return wire.Block(opened.id, opened.epoch, kept.index, kept.count, kept.t_ns), kept.payload
+
+
+def _end(outgoing: Outgoing) -> Envelope:
+    assert outgoing.opened is not None
+    return wire.End(outgoing.opened.id, outgoing.opened.epoch, outgoing.next_index), b""
