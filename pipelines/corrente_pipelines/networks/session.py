@@ -4,11 +4,18 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import os
+
 import numpy as np
-import onnxruntime
 
 from corrente_pipelines.networks.model import Array, Model
 from corrente_pipelines.networks.onnx_graph import graph
+
+# From 1.29 on ONNX Runtime reports its use to its maker, beginning with the import itself; only
+# the environment can prevent it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 
 class Session:
