@@ -53,12 +53,12 @@ def test_the_wheel_holds_what_the_demo_plays(wheel_files):
 
 
 LOADED = """
-import sys
+import sys, types
 before = set(sys.modules)
 import corrente
 loaded = [sys.modules[name] for name in set(sys.modules) - before]
-files = [(m.__name__, m.__spec__.origin or "") for m in loaded if m.__spec__]
-print(*{name.split(".")[0] for name, file in files if "site-packages" in file})
+specs = [m.__spec__ for m in loaded if isinstance(m, types.ModuleType) and m.__spec__]
+print(*{s.name.split(".")[0] for s in specs if "site-packages" in str(s.origin)})
 """
 
 
@@ -66,7 +66,8 @@ def test_the_client_imports_nothing_beyond_numpy_zmq_and_msgspec():
     done = subprocess.run(
         [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True, timeout=30
     )
-    assert set(done.stdout.split()) == {"numpy", "zmq", "msgspec"}
+    # pyzmq takes typing_extensions where it is installed, and does without it elsewhere.
+    assert set(done.stdout.split()) - {"typing_extensions"} == {"numpy", "zmq", "msgspec"}
 
 
 @pytest.mark.slow
