@@ -10,6 +10,7 @@ from corrente.errors import Closed, CorrenteError, Timeout
 from corrente.link import Envelope, Half, Link, new_instance
 
 CONNECT_TIMEOUT_S = 10.0
+LINGER_MS = 1000
 
 
 class Connection:
@@ -27,6 +28,7 @@ class Connection:
         self._outbox = self._link.greet(time.monotonic())
         self._is_woken = False
         self._is_closing = False
+        self._linger_ms = 0
         self._failure: CorrenteError | None = None
         self._thread = threading.Thread(target=self._run, name=f"corrente {address}", daemon=True)
         self._thread.start()
@@ -49,7 +51,8 @@ class Connection:
             return
         if self._failure is not None:
             raise self._failure
-        raise Timeout(f"{what} within {timeout_s:g} s ({self.address}: {self._link.state})")
+        assert timeout_s is not None
+        raise Timeout(f"{what} within {round(timeout_s, 3):g} s ({self.address}: {self._link.state})")
 
     def close(self) -> None:
         """Say goodbye and end the thread. More than once, and from any thread."""
@@ -77,7 +80,7 @@ class Connection:
                 self._failure = failure
                 self._is_woken = True  # nobody waits on the socket any more
                 self.changed.notify_all()
-            self._dealer.close()
+            self._dealer.close(self._linger_ms)
 
     def _turn(self) -> None:
         """Send what is to be sent, wait for what comes, and have the half answer it."""
@@ -102,7 +105,9 @@ class Connection:
                 self._dealer.reconnect()
                 self._outbox = self._link.greet(now)
             if self._is_closing:
-                self._outbox += self._link.leave()
+                farewell = self._link.leave()
+                self._outbox += farewell
+                self._linger_ms = LINGER_MS if farewell else 0
             envelopes, self._outbox = self._outbox, []
             self._is_woken = False
             wait_s = self._link.due - now

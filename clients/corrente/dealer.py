@@ -10,7 +10,6 @@ import zmq
 from corrente import wire
 from corrente.link import Envelope
 
-LINGER_MS = 1000
 DRAIN_MESSAGES = 256
 DRAIN_BYTES = 1 << 20
 
@@ -32,7 +31,7 @@ class Dealer:
         try:
             self._open()
         except zmq.ZMQError as error:
-            self.close()
+            self.close(linger_ms=0)
             raise ValueError(
                 f"{address!r} is no address ({error}); an address is tcp://HOST:PORT or ipc://PATH"
             ) from error
@@ -81,9 +80,9 @@ class Dealer:
             events += 1
         return events > 0
 
-    def close(self) -> None:
-        """Send what is queued, if that takes no longer than `LINGER_MS`; nothing after that."""
-        self._drop(LINGER_MS)
+    def close(self, linger_ms: int) -> None:
+        """Send what is queued, if that takes no longer than `linger_ms`; nothing after that."""
+        self._drop(linger_ms)
         self._context.term()
         self._alarm.close()
         self._waker.close()

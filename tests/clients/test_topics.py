@@ -1,0 +1,42 @@
+import pytest
+
+from corrente import FormatError
+from corrente.topics import check_pattern, check_stream, matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_match"),
+    [
+        ("imu/7", "imu/7", True),
+        ("imu/7", "imu/70", False),
+        ("imu/*", "imu/7", True),
+        ("imu/*", "imu", False),
+        ("imu/*", "imu/7/p/s", False),
+        ("imu/**", "imu/7/p/s", True),
+        ("imu/**", "imu", True),
+        ("imu/**", "imus", False),
+        ("**", "anything/at/all", True),
+        ("**/s", "imu/7/p/s", True),
+        ("*/7/**/s", "imu/7/s", True),
+        ("a.b", "axb", False),
+    ],
+)
+def test_a_star_is_one_level_and_two_are_any_number(pattern, name, is_match):
+    assert matches(pattern, name) is is_match
+
+
+@pytest.mark.parametrize("name", ["", "/", "a//b", "a/", "-a", "a b", "ä", "a/*", "x" * 256, "a/" * 16 + "a"])
+def test_a_name_that_cannot_be_is_refused(name):
+    with pytest.raises(FormatError):
+        check_stream(name)
+
+
+def test_a_pattern_is_a_name_with_stars_for_levels():
+    assert check_pattern("imu/*/**/s") == "imu/*/**/s"
+    with pytest.raises(FormatError):
+        check_pattern("imu/a*")
+
+
+def test_the_longest_stream_has_topics():
+    stream = check_stream("x" * 255)
+    assert check_pattern(f"{stream}/pipeline/stage")
