@@ -9,6 +9,7 @@ _FORMATS = (
     Format(kind="signal", shape=(1,)),
     Format(kind="signal", shape=(3,)),
     Format(kind="frames", shape=(64, 64)),
+    Format(kind="frames", shape=(5, 5)),
     Format(kind="frames", shape=(64, 64, 3)),
 )
 

@@ -1,0 +1,197 @@
+"""What every operator and every plan keeps, checked for one case at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from corrente.format import Format, FormatError, Items
+from corrente_pipelines import state as stored
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Operator
+from corrente_pipelines.operators import OPERATORS
+from corrente_pipelines.plan import Plan
+
+FORMATS = (
+    Format(kind="signal", shape=(1,)),
+    Format(kind="signal", shape=(3,)),
+    Format(kind="signal", shape=(2,), dtype="int16", labels=("left", "right")),
+    Format(kind="signal", shape=(1,), dtype="float64"),
+    Format(kind="frames", shape=(7, 9)),
+    Format(kind="frames", shape=(6, 5, 3)),
+    Format(kind="frames", shape=(8, 6), dtype="uint8"),
+    Format(kind="frames", shape=(5, 7, 3), dtype="uint8"),
+    Format(kind="frames", shape=(5, 5)),  # what the example of `classify` takes
+)
+
+
+def fits(operator: Operator, *formats: Format) -> bool:
+    """Whether the operator takes inputs of these formats."""
+    try:
+        operator.output(*formats)
+    except FormatError:
+        return False
+    return True
+
+
+def cases() -> Iterator[tuple[Operator, Format]]:
+    """Every example of every operator on every format that it takes."""
+    for operator in OPERATORS:
+        for example in operator.examples():
+            for format in FORMATS:
+                if fits(example, *[format] * example.arity):
+                    yield example, format
+
+
+@st.composite
+def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[Items]:
+    """Whole signals of that format: any length, any scale, sometimes not finite somewhere."""
+    longest = 60 if format.kind == "signal" else 9
+    length = draw(st.integers(0, longest))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (length, *format.shape)
+    bad = draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=3))
+    scale = 10.0 ** draw(st.integers(-3, 4))
+    return [_signal(random, shape, format.dtype, scale, bad) for _ in range(count)]
+
+
+def _signal(
+    random: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: str,
+    scale: float,
+    bad: Sequence[float],
+) -> Items:
+    if np.dtype(dtype).kind in "iu":
+        limits = np.iinfo(dtype)
+        x = random.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    else:
+        x = (random.standard_normal(shape) * scale).astype(dtype)
+        for value in bad if x.size else ():
+            x.flat[random.integers(x.size)] = value
+    x.flags.writeable = False  # whoever changes an argument is caught
+    return x
+
+
+@st.composite
+def cuts(draw: st.DrawFn, length: int) -> list[slice]:
+    """A signal of that length in blocks, some of them empty, some of one item."""
+    inner = draw(st.lists(st.integers(0, length), max_size=8))
+    edges = [0, *sorted(inner), length]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def stream(operator: Operator, format: Format, x: list[Items], blocks: list[slice]) -> Items:
+    """The operator's output, its state stored and loaded between any two blocks."""
+    formats = [format] * operator.arity
+    start = state = operator.start(*formats)
+    parts = [operator.output(*formats).empty()]
+    for block in blocks:
+        state, items = operator.step(state, *[signal[block] for signal in x])
+        state = stored.load(stored.dump(state), like=start)
+        parts.append(items)
+    owed = operator.finish(state)
+    return np.concatenate(parts if owed is None else [*parts, owed])
+
+
+def check_same_bits(got: Items, expected: Items) -> None:
+    """Equal to the last bit, shapes and dtypes too."""
+    assert got.dtype == expected.dtype
+    assert got.shape == expected.shape
+    assert got.tobytes() == expected.tobytes()
+
+
+def check_reference(operator: Operator, y: Items, *x: Items) -> None:
+    """Within the operator's tolerance of its definition; not finite at exactly the same places."""
+    wanted = operator.reference(*x)
+    assert y.shape == wanted.shape
+    finite = np.isfinite(wanted)
+    np.testing.assert_array_equal(np.isfinite(y), finite)
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(wanted))
+    np.testing.assert_array_equal(np.signbit(y[np.isinf(y)]), np.signbit(wanted[np.isinf(wanted)]))
+    bound = np.broadcast_to(operator.tolerance(*x), wanted.shape)
+    smallest = np.finfo(np.float32).smallest_subnormal
+    rounding = UNIT_ROUNDOFF * np.abs(wanted, where=finite, out=np.zeros(wanted.shape)) + smallest
+    error = np.abs(y[finite] - wanted[finite])
+    assert (error <= (bound + rounding)[finite]).all(), f"{operator} is off by {error.max()}"
+
+
+def left_margin(operator: Operator, format: Format) -> int:
+    """How many outputs of a stream begun midway are made of items before its begin."""
+    formats = [format] * operator.arity
+    shift = operator.output(*formats).origin - format.origin
+    before = operator.receptive_field(*formats) - 1 - operator.delay(*formats)
+    return int(before - shift / format.stride)
+
+
+def check_operator(
+    operator: Operator, format: Format, x: list[Items], blocks: list[slice], middle: int
+) -> None:
+    """The whole contract, for one signal, one way to cut it and one index to begin at."""
+    formats = [format] * operator.arity
+    out = operator.output(*formats)
+    whole = stream(operator, format, x, [slice(None)])
+    assert whole.shape[1:] == out.shape
+    assert whole.dtype == out.dtype
+    check_same_bits(stream(operator, format, x, blocks), whole)
+    check_reference(operator, whole, *x)
+
+    _, at_once = operator.step(operator.start(*formats), *x)
+    shift = int((out.origin - format.origin) / format.stride)
+    assert len(at_once) == max(0, len(x[0]) - operator.delay(*formats) - shift)
+
+    late = stream(operator, format, [signal[middle:] for signal in x], [slice(None)])
+    margin = left_margin(operator, format)
+    check_same_bits(late[margin:], whole[middle + margin :])
+
+
+Run = Callable[[Plan, Items, list[slice]], dict[str, Items]]
+
+
+def run_plan(plan: Plan, x: Items, blocks: list[slice]) -> dict[str, Items]:
+    """Every stage's output, the states stored and loaded between any two blocks."""
+    start = states = plan.begin()
+    parts = [{name: format.empty() for name, format in plan.formats.items()}]
+    for block in blocks:
+        before = plan.positions(states)
+        states, outputs = plan.step(states, x[block])
+        states = stored.load(stored.dump(states), like=start)
+        moved = {name: before[name] + len(items) for name, items in outputs.items()}
+        assert plan.positions(states) == moved
+        parts.append(outputs)
+    parts.append(plan.finish(states))
+    return {name: np.concatenate([part[name] for part in parts]) for name in plan.formats}
+
+
+def check_plan(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> None:
+    """The contract of plans: same bits for any cut and any wish; each stage near its definition."""
+    whole = run_plan(plan, x, [slice(None)])
+    for name, items in run_plan(plan, x, blocks).items():
+        check_same_bits(items, whole[name])
+    for name, items in _wanted(plan, x, blocks, want).items():
+        check_same_bits(items, whole[name])
+    values = {"input": x, **whole}
+    for step in plan.steps:
+        branches = [
+            values[name][skip:] for name, skip in zip(step.inputs, step.offsets, strict=True)
+        ]
+        count = min(map(len, branches))
+        check_reference(step.operator, whole[step.name], *[items[:count] for items in branches])
+        assert whole[step.name].shape[1:] == step.format.shape
+        assert whole[step.name].dtype == step.format.dtype
+        _check_delay(plan, step.name, x)
+
+
+def _wanted(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> dict[str, Items]:
+    stream = plan.start(want)
+    parts = [stream.push(x[block]) for block in blocks]
+    parts.append(stream.finish())
+    return {name: np.concatenate([part[name] for part in parts]) for name in want}
+
+
+def _check_delay(plan: Plan, name: str, x: Items) -> None:
+    """An output has left once as many items came after its own as the plan says, or earlier."""
+    (step,) = [step for step in plan.steps if step.name == name]
+    states, outputs = plan.step(plan.begin(), x, frozenset({name}))
+    assert plan.positions(states)[name] == len(outputs[name])
+    complete = len(x) - step.delay - step.format.origin
+    assert len(outputs[name]) >= complete

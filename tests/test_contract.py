@@ -1,0 +1,98 @@
+"""The contract of DESIGN section 5: over every operator, and over plans of random graphs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import corrente_pipelines.operators
+from corrente.format import Format
+from corrente_pipelines.operator import Operator
+from corrente_pipelines.operators import BY_NAME, OPERATORS
+from corrente_pipelines.pipeline import Pipeline
+from corrente_pipelines.plan import Plan
+from corrente_pipelines.spec import Stage
+from tests import contract
+
+CASES = list(contract.cases())
+
+
+@pytest.mark.parametrize(("operator", "format"), CASES, ids=str)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_any_chunking_and_any_start_is_the_whole_and_the_definition(
+    operator: Operator, format: Format, data: st.DataObject
+) -> None:
+    x = data.draw(contract.signals(format, operator.arity))
+    blocks = data.draw(contract.cuts(len(x[0])))
+    middle = data.draw(st.integers(0, len(x[0])))
+    contract.check_operator(operator, format, x, blocks, middle)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_example_is_checked_on_some_format(operator: type[Operator]) -> None:
+    checked = [example for example, _ in CASES]
+    assert operator.examples()
+    assert all(example in checked for example in operator.examples())
+
+
+@pytest.mark.parametrize("operator", {example for example, _ in CASES}, ids=str)
+def test_a_stage_survives_yaml_and_json(operator: Operator) -> None:
+    data = Stage.model_validate({**operator.model_dump(), "from": ["a", "b"]}).model_dump()
+    for again in (yaml.safe_load(yaml.safe_dump(data)), json.loads(json.dumps(data))):
+        stage = Stage.model_validate(again)
+        assert stage.operator == operator
+        assert hash(stage.operator) == hash(operator)
+        assert stage.inputs == ("a", "b")
+
+
+def test_the_registry_is_the_folder() -> None:
+    folder = Path(corrente_pipelines.operators.__path__[0])
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert files == set(BY_NAME)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """A plan of two to six stages, each taking whatever stages before it fit."""
+    source = draw(st.sampled_from(contract.FORMATS))
+    stages: dict[str, dict[str, object]] = {}
+    plan = None
+    for number in range(draw(st.integers(2, 6))):
+        formats = {"input": source, **(plan.formats if plan else {})}
+        name = f"s{number}"
+        choices = [
+            (example, inputs)
+            for operator in OPERATORS
+            for example in operator.examples()
+            for inputs in _inputs(example, formats)
+        ]
+        operator, inputs = draw(st.sampled_from(choices))
+        stages[name] = {**operator.model_dump(), "from": inputs}
+        plan = Pipeline.of({"corrente": 1, "name": "random", "stages": stages}).plan(source)
+    assert plan is not None
+    return plan
+
+
+def _inputs(operator: Operator, formats: dict[str, Format]) -> list[list[str]]:
+    if operator.arity == 1:
+        return [[name] for name, format in formats.items() if contract.fits(operator, format)]
+    return [
+        [first, second]
+        for first, one in formats.items()
+        for second, other in formats.items()
+        if contract.fits(operator, one, other)
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_plan_keeps_the_contract(data: st.DataObject) -> None:
+    plan = data.draw(plans())
+    (x,) = data.draw(contract.signals(plan.format))
+    blocks = data.draw(contract.cuts(len(x)))
+    want = data.draw(st.frozensets(st.sampled_from(sorted(plan.formats))))
+    contract.check_plan(plan, x, blocks, want)
