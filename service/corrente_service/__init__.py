@@ -1,0 +1,1 @@
+"""The service: takes streams in, runs the pipelines over them, sends the outputs out."""

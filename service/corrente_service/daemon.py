@@ -1,0 +1,130 @@
+"""The socket around the service: one thread polls, drains, works, sends.
+
+A turn takes in at most `DRAIN_MESSAGES` or `DRAIN_BYTES`, so that acknowledgements and outputs are
+never far behind what came in. ZeroMQ takes from its peers in turns.
+"""
+
+import errno
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+import zmq
+
+from corrente import wire
+from corrente_service.service import Envelope, Service
+
+DRAIN_MESSAGES = 256
+DRAIN_BYTES = 1 << 20
+POLL_MS = 100
+STOP_S = 8.0
+LINGER_MS = 1000
+RECEIVE_HWM = 256
+SEND_HWM = 1 << 14
+"""Beyond all the credit a subscriber has, and all the answers a publisher can be owed in a turn."""
+
+MAX_FRAMES = 2
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """A service behind a bound ROUTER socket. Use as a context manager; `run` until stopped."""
+
+    def __init__(
+        self, service: Service, bind: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.set(zmq.ROUTER_MANDATORY, 1)
+        self._socket.set(zmq.ROUTER_HANDOVER, 1)
+        self._socket.set(zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES)
+        self._socket.set(zmq.RCVHWM, RECEIVE_HWM)
+        self._socket.set(zmq.SNDHWM, SEND_HWM)
+        self._socket.set(zmq.LINGER, LINGER_MS)
+        try:
+            self._socket.bind(bind)
+        except zmq.ZMQError:
+            self._context.destroy()
+            raise
+        self.endpoint = self._socket.get_string(zmq.LAST_ENDPOINT)
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self._context.term()
+
+    def stop_on_signals(self) -> None:
+        """SIGTERM and SIGINT begin the drain."""
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self._service.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+    def run(self) -> None:
+        """Serves until the service is stopped, and drained or out of time; then says goodbye."""
+        while not self._service.is_stopping:
+            self._turn()
+        log.info("stopping")
+        deadline = self._clock() + STOP_S - LINGER_MS / 1000 - 1
+        self._turn()
+        while not self._service.is_drained and self._clock() < deadline:
+            self._turn()
+        self._send(self._service.dismiss())
+        log.info("stopped drained=%s", self._service.is_drained)
+
+    def _turn(self) -> None:
+        if self._socket.poll(POLL_MS):
+            self._drain()
+        self._send(self._service.tick(self._clock()))
+
+    def _drain(self) -> None:
+        """Takes in what is there, up to a turn's measure."""
+        now_s = self._clock()
+        messages = taken_bytes = 0
+        while messages < DRAIN_MESSAGES and taken_bytes < DRAIN_BYTES:
+            try:
+                peer, frames = self._receive()
+            except zmq.Again:
+                return
+            messages += 1
+            taken_bytes += sum(map(len, frames))
+            self._service.handle(peer, frames, now_s)
+
+    def _receive(self) -> tuple[bytes, list[wire.Buffer]]:
+        """One message. Of too many frames one more than allowed is kept, so that it is refused."""
+        peer = self._socket.recv(zmq.DONTWAIT)
+        frames: list[wire.Buffer] = []
+        while self._socket.get(zmq.RCVMORE):
+            frame = self._socket.recv(copy=False)
+            if len(frames) <= MAX_FRAMES:
+                frames.append(_buffer(frame))
+        return peer, frames
+
+    def _send(self, envelopes: Iterable[Envelope]) -> None:
+        for peer, frames in envelopes:
+            try:
+                self._socket.send(peer, zmq.DONTWAIT | zmq.SNDMORE)
+            except zmq.ZMQError as error:
+                # Gone, or so far behind that its queue is full: it may say hello again.
+                if error.errno not in (errno.EHOSTUNREACH, errno.EAGAIN):
+                    raise
+                self._service.forget(peer, self._clock())
+                continue
+            *first, last = frames
+            for frame in first:
+                self._socket.send(frame, zmq.SNDMORE)
+            self._socket.send(last, 0, copy=len(last) < wire.INLINE_BYTES)
+
+
+def _buffer(frame: zmq.Frame) -> wire.Buffer:
+    # A small frame may lie anywhere in a large buffer: a copy is aligned, and frees that buffer.
+    return frame.bytes if len(frame) < wire.INLINE_BYTES else frame.buffer

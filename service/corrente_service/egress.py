@@ -1,0 +1,229 @@
+"""The daemon's half of subscribing: which topics exist, and who gets what of them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from corrente import topics, wire
+from corrente.errors import FormatError, Refused
+from corrente.format import Format, Items
+from corrente_pipelines import Pipeline
+from corrente_service.ledger import SubscriptionLedger
+from corrente_service.limits import Limits
+from corrente_service.runner import Ended, Event, Missing, Output, Topic, Wanted
+from corrente_service.subscription import Frames, Notice, Parcel, Subscription
+from corrente_service.timing import time_ahead
+
+PARCEL_BYTES = 1 << 20
+"""Outputs leave in blocks of about this size, or of one item."""
+
+_NOTHING: Wanted = {}
+
+
+@dataclass(slots=True, eq=False)
+class _Live:
+    """A topic whose stream is open. Its id is the daemon's, the same for all subscribers."""
+
+    topic: Topic
+    id: int
+    epoch: int
+    format: Format
+    subscribers: list[Subscription] = field(default_factory=list[Subscription])
+
+
+class Egress:
+    """Every live topic, and every subscription."""
+
+    def __init__(self, limits: Limits, pipelines: Mapping[str, Pipeline]) -> None:
+        self._limits = limits
+        self._pipelines = pipelines
+        self._ids = count(1)
+        self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
+        self._wanted: dict[str, Wanted] = {}
+        self._holding: dict[str, list[Subscription]] = {}  # those with back-pressure, by stream
+        self.subscriptions: dict[bytes, Subscription] = {}
+        self.left = SubscriptionLedger()
+
+    def subscribe(
+        self, peer: bytes, asked: wire.Subscribe, positions: Mapping[Topic, int]
+    ) -> Subscription:
+        """A new subscription, in place of the peer's last; announces what matches already.
+
+        `positions` are the indices of the next items of all live topics.
+        Raises `Refused` where a pattern can match nothing, or allows no back-pressure.
+        """
+        for pattern in asked.patterns:
+            self._check(pattern, asked.policy)
+        self.leave(peer)
+        subscription = Subscription(peer, asked, self._limits.queue_bytes)
+        self.subscriptions[peer] = subscription
+        for stream, found in self._live.items():
+            for live in found.values():
+                self._attach(live, subscription, positions[live.topic])
+            self._count(stream)
+        return subscription
+
+    def grant(self, peer: bytes, credit: wire.Credit) -> None:
+        """The peer may be sent so much in all."""
+        subscription = self.subscriptions.get(peer)
+        if subscription is not None:
+            subscription.grant(credit)
+
+    def leave(self, peer: bytes) -> None:
+        """The peer is no longer subscribed to anything."""
+        subscription = self.subscriptions.pop(peer, None)
+        if subscription is None:
+            return
+        self.left.add(subscription.abandon())
+        for stream, found in self._live.items():
+            for live in found.values():
+                if subscription in live.subscribers:
+                    live.subscribers.remove(subscription)
+            self._count(stream)
+
+    def open(
+        self,
+        stream: str,
+        epoch: int,
+        formats: Mapping[Topic, Format],
+        positions: Mapping[Topic, int],
+    ) -> None:
+        """New topics, announced to whoever waits for them."""
+        found = {
+            topic: _Live(topic, next(self._ids), epoch, format) for topic, format in formats.items()
+        }
+        self._live[stream] = found
+        for live in found.values():
+            for subscription in self.subscriptions.values():
+                self._attach(live, subscription, positions[live.topic])
+        self._count(stream)
+
+    def close(self, stream: str) -> None:
+        """The stream's topics are no more; their ends were offered before."""
+        del self._live[stream]
+        self._count(stream)
+
+    def offer(self, events: Iterable[Event]) -> None:
+        """Queues what the runner gave; a block is encoded once for all who get it."""
+        for event in events:
+            found = self._live[event.topic.stream]
+            live = found[event.topic]
+            if isinstance(event, Output):
+                for parcel in _parcels(live, event):
+                    for subscription in live.subscribers:
+                        subscription.offer(parcel)
+            else:
+                notice = _notice(live, event)
+                for subscription in live.subscribers:
+                    subscription.offer(notice)
+            if isinstance(event, Ended):
+                del found[event.topic]
+                self._count(event.topic.stream)
+
+    def wanted(self, stream: str) -> Wanted:
+        """The stages of a stream that somebody is subscribed to."""
+        return self._wanted.get(stream, _NOTHING)
+
+    def holds(self, stream: str) -> bool:
+        """Whether a subscriber with back-pressure has no room for more of the stream."""
+        return any(subscription.is_full for subscription in self._holding.get(stream, ()))
+
+    def leaving(self) -> Iterator[tuple[bytes, Frames]]:
+        """What may be sent, and to whom."""
+        for peer, subscription in self.subscriptions.items():
+            for frames in subscription.leaving():
+                yield peer, frames
+
+    def stalled(self, now_s: float) -> list[bytes]:
+        """The peers with back-pressure that have not moved for too long."""
+        return [
+            peer
+            for peer, subscription in self.subscriptions.items()
+            if subscription.policy == "wait"
+            and subscription.stalled_s(now_s) > self._limits.stall_timeout_s
+        ]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for any subscriber's credit."""
+        return all(subscription.is_empty for subscription in self.subscriptions.values())
+
+    def _check(self, pattern: str, policy: wire.Policy) -> None:
+        try:
+            topics.check_pattern(pattern)
+        except FormatError as error:
+            raise Refused("bad_pattern", str(error), path=pattern) from error
+        if policy == "drop":
+            return
+        levels = pattern.split("/")
+        pipeline = self._pipelines.get(levels[-2]) if len(levels) > 2 else None
+        if pipeline is None or not pipeline.backpressure or levels[-1] == "**":
+            raise Refused(
+                "no_backpressure",
+                "policy='wait' needs a topic that names a pipeline with back-pressure",
+                path=pattern,
+                remedy="put `backpressure: true` into the pipeline's spec and name it in the "
+                "topic, as STREAM/PIPELINE/STAGE, or use policy='drop'",
+            )
+
+    def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
+        if not self._takes(subscription, live.topic):
+            return
+        live.subscribers.append(subscription)
+        announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index)
+        subscription.offer(Notice(live.id, wire.encode(announce)))
+        since = 0 if subscription.since == "first" else subscription.since
+        if isinstance(since, int) and since < index:
+            gap = wire.Gap(live.id, live.epoch, since, index, "expired")
+            subscription.offer(Notice(live.id, wire.encode(gap)))
+
+    def _takes(self, subscription: Subscription, topic: Topic) -> bool:
+        if subscription.policy == "wait":
+            pipeline = self._pipelines.get(topic.pipeline)
+            if pipeline is None or not pipeline.backpressure:
+                return False
+        return any(topics.matches(pattern, topic.name) for pattern in subscription.patterns)
+
+    def _count(self, stream: str) -> None:
+        """Notes anew what is wanted of a stream, and who may hold it back."""
+        wanted: dict[str, set[str]] = {}
+        holding: list[Subscription] = []
+        for live in self._live.get(stream, {}).values():
+            if live.subscribers:
+                wanted.setdefault(live.topic.pipeline, set()).add(live.topic.stage)
+            for subscription in live.subscribers:
+                if subscription.policy == "wait" and subscription not in holding:
+                    holding.append(subscription)
+        self._wanted[stream] = {name: frozenset(stages) for name, stages in wanted.items()}
+        self._holding[stream] = holding
+        if stream not in self._live:
+            del self._wanted[stream], self._holding[stream]
+
+
+def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
+    """The output in blocks of a size that is fair to others."""
+    if not live.subscribers:
+        return
+    format = live.format
+    most = max(1, PARCEL_BYTES // format.item_bytes)
+    for start in range(0, len(output.items), most):
+        items = output.items[start : start + most]
+        index = output.start + start
+        t_ns = time_ahead(output.t_ns, start, format.rate_hz)
+        payload = _bytes(items)
+        block = wire.Block(live.id, live.epoch, index, len(items), t_ns)
+        frames = wire.encode(block, payload)
+        yield Parcel(live.id, live.epoch, index, index + len(items), len(payload), frames)
+
+
+def _bytes(items: Items) -> memoryview:
+    return np.ascontiguousarray(items).data.cast("B")
+
+
+def _notice(live: _Live, event: Missing | Ended) -> Notice:
+    if isinstance(event, Missing):
+        gap = wire.Gap(live.id, live.epoch, event.start, event.stop, event.reason)
+        return Notice(live.id, wire.encode(gap))
+    return Notice(live.id, wire.encode(wire.End(live.id, live.epoch, event.stop)))

@@ -1,0 +1,317 @@
+"""The daemon's half of publishing: who owns a stream, what was taken in, what is acknowledged.
+
+An item is accepted when its block arrives in order, and acknowledged when it is processed. Between
+the two it waits in the stream's `work`, which the publisher's window bounds.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from corrente import topics, wire
+from corrente.errors import FormatError, Refused
+from corrente.format import Format, Items
+from corrente_service.ledger import StreamLedger
+from corrente_service.limits import Limits
+from corrente_service.timing import time_ahead
+
+MAX_SOURCE_INDEX = 1 << 53
+"""Beyond it, the index of an output at a higher rate could leave the bounds of the wire."""
+
+
+class Arrived(NamedTuple):
+    """The next items of a stream."""
+
+    items: Items
+    t_ns: int
+
+
+class LeftOut(NamedTuple):
+    """The publisher goes on at item `stop`."""
+
+    stop: int
+
+
+class Finished(NamedTuple):
+    """The publisher ended the stream."""
+
+
+Work = Arrived | LeftOut | Finished
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One stream as its publisher sees it.
+
+    `peer` is the connection its owner is on, None while the owner is away; `next_index` that of
+    the next item to accept, `taken_index` of the next one to process.
+    """
+
+    name: str
+    id: int
+    epoch: int
+    format: Format
+    owner: bytes
+    peer: bytes | None
+    next_index: int
+    taken_index: int
+    work: deque[Work] = field(default_factory=deque[Work])
+    work_bytes: int = 0
+    is_lost: bool = False  # items are missing; what lies behind them is not accepted
+    is_rewind_due: bool = False  # and the publisher has yet to be asked for them
+    is_ending: bool = False
+    away_since_s: float = 0.0
+    ledger: StreamLedger = field(default_factory=StreamLedger)
+
+    def put(self, work: Work) -> None:
+        """Queues what arrived in order."""
+        self.work.append(work)
+        if isinstance(work, Arrived):
+            self.next_index += len(work.items)
+            self.work_bytes += work.items.nbytes
+            self.ledger.accept(len(work.items))
+        elif isinstance(work, LeftOut):
+            self.next_index = work.stop
+        else:
+            self.is_ending = True
+
+    def lose(self) -> None:
+        """Items are missing: the publisher is asked for them once."""
+        self.is_rewind_due |= not self.is_lost
+        self.is_lost = True
+
+    def take(self) -> Work:
+        """The oldest work, out of the queue."""
+        work = self.work.popleft()
+        if isinstance(work, Arrived):
+            self.taken_index += len(work.items)
+            self.work_bytes -= work.items.nbytes
+        elif isinstance(work, LeftOut):
+            self.taken_index = work.stop
+        return work
+
+
+class Ingest:
+    """Every stream that is being published."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._ids = count(1)
+        self._epochs = count(1)  # of the daemon, so that none is ever granted twice
+        self._by_id: dict[int, Stream] = {}
+        self._extended: dict[str, int] = {}  # proper prefixes of names -> how many streams
+        self.streams: dict[str, Stream] = {}
+
+    def find(self, asked: wire.Open, instance: bytes) -> Stream | None:
+        """The stream that `asked` may have; None where it would be a new one.
+
+        A takeover may name another format: the stream found is then to be ended, and begun anew.
+        Raises `Refused` where it may have neither.
+        """
+        _check_index(asked.stream, asked.index or 0)
+        _check_source(asked)
+        stream = self.streams.get(asked.stream)
+        if stream is None:
+            self._check_new(asked)
+            return None
+        if stream.owner != instance and stream.is_ending:
+            raise Refused(
+                "in_use", "the stream is ending", path=asked.stream, remedy="try again in a moment"
+            )
+        if stream.owner != instance and stream.peer is not None and not asked.takeover:
+            raise Refused(
+                "in_use",
+                "the stream has a publisher",
+                path=asked.stream,
+                remedy="use another name, or takeover=True to take it from that publisher",
+            )
+        if stream.format != asked.format:
+            if asked.takeover:
+                return stream
+            raise Refused(
+                "bad_format",
+                f"the stream goes on from item {stream.next_index} as {_say(stream.format)}, "
+                f"not as {_say(asked.format)}",
+                path=asked.stream,
+                remedy="use another name, or takeover=True to end that stream and begin anew",
+            )
+        if asked.index is not None and asked.index < stream.next_index:
+            raise Refused(
+                "index_taken",
+                f"the next index is {stream.next_index}, got {asked.index}",
+                path=asked.stream,
+                remedy=f"give index={stream.next_index}, or more to leave a gap, or none",
+            )
+        return stream
+
+    def begin(self, asked: wire.Open, instance: bytes, peer: bytes) -> Stream:
+        """A new stream; `find` has allowed it."""
+        index = asked.index or 0
+        stream = Stream(
+            name=asked.stream,
+            id=next(self._ids),
+            epoch=next(self._epochs),
+            format=asked.format,
+            owner=instance,
+            peer=peer,
+            next_index=index,
+            taken_index=index,
+        )
+        self.streams[stream.name] = stream
+        self._by_id[stream.id] = stream
+        for prefix in _prefixes(stream.name):
+            self._extended[prefix] = self._extended.get(prefix, 0) + 1
+        return stream
+
+    def resume(self, stream: Stream, asked: wire.Open, instance: bytes, peer: bytes) -> None:
+        """Gives a stream to its owner again, or to another instance in a new epoch."""
+        if stream.owner != instance:
+            stream.owner, stream.epoch = instance, next(self._epochs)
+        stream.peer, stream.is_lost, stream.is_rewind_due = peer, False, False
+        if asked.index is not None and asked.index > stream.next_index and not stream.is_ending:
+            stream.put(LeftOut(asked.index))
+
+    def block(self, instance: bytes, block: wire.Block, payload: memoryview) -> Stream:
+        """Takes in a block: whole, trimmed, or not at all.
+
+        Raises `Refused` where it is not the sender's to send. Afterwards the publisher is owed an
+        acknowledgement, and a rewind where `is_rewind_due`.
+        """
+        stream = self._owned(block.id, block.epoch, instance)
+        if payload.nbytes != block.count * stream.format.item_bytes:
+            raise Refused(
+                "bad_payload",
+                f"{block.count} items of {stream.format.item_bytes} bytes make "
+                f"{block.count * stream.format.item_bytes}, got {payload.nbytes}",
+                path=stream.name,
+            )
+        _check_index(stream.name, block.index + block.count)
+        known = stream.next_index - block.index
+        if known >= block.count:
+            return stream
+        if stream.is_ending:
+            raise Refused("unknown_stream", "the stream has ended", path=stream.name)
+        if known < 0:
+            stream.lose()
+            return stream
+        if stream.work and stream.work_bytes + payload.nbytes > self._limits.window_bytes:
+            stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
+            return stream
+        items = _items(stream.format, block.count, payload)[known:]
+        stream.put(Arrived(items, time_ahead(block.t_ns, known, stream.format.rate_hz)))
+        stream.is_lost = False
+        return stream
+
+    def end(self, instance: bytes, end: wire.End) -> Stream:
+        """Takes in the end of a stream; raises `Refused` as `block` does."""
+        stream = self._owned(end.id, end.epoch, instance)
+        if end.index < stream.next_index:
+            raise Refused(
+                "index_taken",
+                f"the stream has {stream.next_index} items, it cannot end before {end.index}",
+                path=stream.name,
+            )
+        if end.index > stream.next_index:
+            stream.lose()
+        elif not stream.is_ending:
+            stream.put(Finished())
+            stream.is_lost = False
+        return stream
+
+    def leave(self, peer: bytes, now_s: float) -> None:
+        """The owner on that connection is gone; its streams stay."""
+        for stream in self.streams.values():
+            if stream.peer == peer:
+                stream.peer, stream.away_since_s = None, now_s
+
+    def idle(self, now_s: float) -> list[Stream]:
+        """The streams whose owner has been away for too long."""
+        return [
+            stream
+            for stream in self.streams.values()
+            if stream.peer is None and now_s - stream.away_since_s > self._limits.stream_idle_s
+        ]
+
+    def forget(self, stream: Stream) -> None:
+        """The stream has ended."""
+        del self.streams[stream.name], self._by_id[stream.id]
+        for prefix in _prefixes(stream.name):
+            self._extended[prefix] -= 1
+            if not self._extended[prefix]:
+                del self._extended[prefix]
+
+    def _owned(self, id: int, epoch: int, instance: bytes) -> Stream:
+        stream = self._by_id.get(id)
+        if stream is None:
+            raise Refused(
+                "unknown_stream",
+                "no stream has this id, or no longer",
+                path=str(id),
+                remedy="open it first",
+            )
+        if stream.epoch != epoch or stream.owner != instance:
+            raise Refused(
+                "fenced",
+                "another publisher has taken the stream over",
+                path=stream.name,
+                remedy="open it again if it should be this one's",
+            )
+        return stream
+
+    def _check_new(self, asked: wire.Open) -> None:
+        try:
+            topics.check_stream(asked.stream)
+        except FormatError as error:
+            raise Refused("bad_name", str(error), path=asked.stream) from error
+        shorter = next((name for name in _prefixes(asked.stream) if name in self.streams), None)
+        if shorter is not None or asked.stream in self._extended:
+            other = shorter if shorter is not None else f"{asked.stream}/..."
+            raise Refused(
+                "bad_name",
+                f"a stream's name may not extend another's, and there is {other}",
+                path=asked.stream,
+                remedy="use a name of which no other is the beginning",
+            )
+        if len(self.streams) >= self._limits.streams:
+            raise Refused(
+                "too_large",
+                f"the daemon holds {self._limits.streams} streams at most",
+                path=asked.stream,
+                remedy="end a stream, or raise CORRENTE_LIMITS_STREAMS",
+            )
+
+
+def _items(format: Format, n: int, payload: memoryview) -> Items:
+    flat = np.frombuffer(payload, np.dtype(format.dtype).newbyteorder("<"))
+    # A frame may begin at any address, and compiled kernels want whole numbers in their places.
+    aligned = flat if flat.flags.aligned else flat.copy()
+    return aligned.reshape(n, *format.shape)
+
+
+def _check_index(stream: str, index: int) -> None:
+    if index > MAX_SOURCE_INDEX:
+        raise Refused(
+            "too_large", f"an index is {MAX_SOURCE_INDEX} at most, got {index}", path=stream
+        )
+
+
+def _check_source(asked: wire.Open) -> None:
+    if asked.format.origin != 0 or asked.format.stride != 1:
+        raise Refused(
+            "bad_format",
+            "a stream is its own source: origin 0 and stride 1, "
+            f"got {asked.format.origin} and {asked.format.stride}",
+            path=asked.stream,
+        )
+
+
+def _prefixes(name: str) -> list[str]:
+    levels = name.split("/")
+    return ["/".join(levels[:n]) for n in range(1, len(levels))]
+
+
+def _say(format: Format) -> str:
+    return f"{format.kind} {format.shape} of {format.dtype} at {format.rate_hz:g} Hz"

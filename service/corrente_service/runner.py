@@ -1,0 +1,259 @@
+"""Runs pipelines over streams: blocks in, outputs per topic out.
+
+No I/O, and no clock: everything it knows of time is in the blocks. It alone holds the mutable map
+stream -> per pipeline (plan, states); plans and states themselves are values.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import ceil
+from typing import NamedTuple
+
+from corrente import topics
+from corrente.format import Format, Items
+from corrente.wire import GapReason
+from corrente_pipelines import Pipeline, Plan
+from corrente_pipelines.plan import States
+from corrente_service.timing import time_ahead
+
+Wanted = Mapping[str, frozenset[str]]
+"""Pipeline -> stages that somebody is subscribed to. The raw stream is stage "" of pipeline ""."""
+
+MAX_LABEL_BYTES = 16 << 10
+
+
+class Topic(NamedTuple):
+    """What can be subscribed to; pipeline and stage are empty for the raw stream."""
+
+    stream: str
+    pipeline: str
+    stage: str
+
+    @property
+    def name(self) -> str:
+        """`STREAM/PIPELINE/STAGE`, or `STREAM`."""
+        return topics.topic(self.stream, self.pipeline, self.stage)
+
+
+class Output(NamedTuple):
+    """Items of a topic from `start` on; `t_ns` is the time of the first."""
+
+    topic: Topic
+    start: int
+    items: Items
+    t_ns: int
+
+
+class Missing(NamedTuple):
+    """Items `[start, stop)` of a topic that will not come."""
+
+    topic: Topic
+    start: int
+    stop: int
+    reason: GapReason = "source"
+
+
+class Ended(NamedTuple):
+    """The end of a topic, before item `stop`; `error` ended it, if not its publisher."""
+
+    topic: Topic
+    stop: int
+    error: str = ""
+
+
+Event = Output | Missing | Ended
+
+
+class Taken(NamedTuple):
+    """Which pipelines take a stream, and why others do not, or no longer."""
+
+    pipelines: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pipeline at work on one stream."""
+
+    name: str
+    plan: Plan
+    states: States
+
+
+@dataclass(slots=True)
+class _Source:
+    """A stream as the runner knows it: where it stands, and when that was."""
+
+    name: str
+    format: Format
+    next_index: int
+    runs: list[_Run] = field(default_factory=list[_Run])
+    notes: list[str] = field(default_factory=list[str])
+    t_index: int = 0
+    t_ns: int = 0
+
+    def time(self, format: Format, k: int) -> int:
+        """When item k of an output of that format was taken, by the last block's time."""
+        origin, stride = format.origin, format.stride
+        ahead = (
+            origin.numerator * stride.denominator + k * stride.numerator * origin.denominator
+        ) - self.t_index * origin.denominator * stride.denominator
+        items = ahead / (origin.denominator * stride.denominator)
+        return time_ahead(self.t_ns, items, self.format.rate_hz)
+
+
+class Runner:
+    """The pipelines of a service, and every stream they are at work on."""
+
+    def __init__(self, pipelines: Iterable[Pipeline]) -> None:
+        self.pipelines = {pipeline.name: pipeline for pipeline in pipelines}
+        self._sources: dict[str, _Source] = {}
+
+    def open(self, stream: str, format: Format, index: int) -> None:
+        """Begins a stream before item `index`, in every pipeline that takes it."""
+        source = self._sources[stream] = _Source(stream, format, index)
+        for pipeline in self.pipelines.values():
+            if not topics.matches(pipeline.for_each, stream):
+                continue
+            try:
+                plan = pipeline.plan(format)
+                _check_labels(plan)
+                source.runs.append(_Run(pipeline.name, plan, plan.begin(index)))
+            except Exception as reason:  # noqa: BLE001 - the stream goes on without this pipeline
+                source.notes.append(f"{pipeline.name}: {reason}")
+        if not source.runs and not source.notes:
+            source.notes.append(self._nearest(stream))
+
+    def taken(self, stream: str) -> Taken:
+        """Which pipelines are at work on a stream."""
+        source = self._sources[stream]
+        return Taken(tuple(run.name for run in source.runs), tuple(source.notes))
+
+    def formats(self, stream: str) -> dict[Topic, Format]:
+        """The topics of a stream, the raw one first."""
+        source = self._sources[stream]
+        found = {Topic(stream, "", ""): source.format}
+        for run in source.runs:
+            for stage, format in run.plan.formats.items():
+                found[Topic(stream, run.name, stage)] = format
+        return found
+
+    def positions(self, stream: str) -> dict[Topic, int]:
+        """Index of the next item of every topic of a stream."""
+        source = self._sources[stream]
+        found = {Topic(stream, "", ""): source.next_index}
+        for run in source.runs:
+            for stage, index in run.plan.positions(run.states).items():
+                found[Topic(stream, run.name, stage)] = index
+        return found
+
+    def push(self, stream: str, items: Items, t_ns: int, want: Wanted) -> list[Event]:
+        """Puts the stream's next items through its pipelines.
+
+        A pipeline that raises is a defect: it is taken off the stream, and its topics end behind a
+        gap. The others, and other streams, go on.
+        """
+        source = self._sources[stream]
+        source.t_index, source.t_ns = source.next_index, t_ns
+        events: list[Event] = []
+        if "" in want:
+            events.append(Output(Topic(stream, "", ""), source.next_index, items, t_ns))
+        source.next_index += len(items)
+        for run in tuple(source.runs):
+            stages = want.get(run.name, frozenset())
+            before = run.plan.positions(run.states) if stages else {}
+            try:
+                run.states, outputs = run.plan.step(run.states, items, stages)
+            except Exception as error:  # noqa: BLE001 - see above
+                events += _take_off(source, run, error)
+                continue
+            events += _outputs(source, run, before, outputs)
+        return events
+
+    def gap(self, stream: str, stop: int, want: Wanted) -> list[Event]:
+        """Leaves out the source items up to `stop`: every pipeline finishes, and starts there."""
+        source = self._sources[stream]
+        start, source.next_index = source.next_index, stop
+        events: list[Event] = []
+        if "" in want:
+            events.append(Missing(Topic(stream, "", ""), start, stop))
+        for run in tuple(source.runs):
+            before = run.plan.positions(run.states)
+            try:
+                tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
+                run.states = run.plan.begin(stop)
+            except Exception as error:  # noqa: BLE001 - see `push`
+                events += _take_off(source, run, error)
+                continue
+            events += _outputs(source, run, before, tails)
+            after = run.plan.positions(run.states)
+            for stage, tail in tails.items():
+                lost = before[stage] + len(tail)
+                if lost < after[stage]:
+                    events.append(Missing(Topic(stream, run.name, stage), lost, after[stage]))
+        return events
+
+    def end(self, stream: str, want: Wanted) -> list[Event]:
+        """Finishes every pipeline of a stream, ends its topics, and forgets it."""
+        source = self._sources.pop(stream)
+        events: list[Event] = []
+        if "" in want:
+            events.append(Ended(Topic(stream, "", ""), source.next_index))
+        for run in tuple(source.runs):
+            before = run.plan.positions(run.states)
+            try:
+                tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
+            except Exception as error:  # noqa: BLE001 - see `push`
+                events += _take_off(source, run, error)
+                continue
+            events += _outputs(source, run, before, tails)
+            for stage, tail in tails.items():
+                events.append(Ended(Topic(stream, run.name, stage), before[stage] + len(tail)))
+        return events
+
+    def _nearest(self, stream: str) -> str:
+        patterns = {pipeline.for_each: name for name, pipeline in self.pipelines.items()}
+        near = get_close_matches(stream, patterns, n=1, cutoff=0.0)
+        if not near:
+            return "the daemon has no pipelines"
+        return f"no pipeline is for {stream}; the nearest is {patterns[near[0]]}, for {near[0]}"
+
+
+def _take_off(source: _Source, run: _Run, error: Exception) -> list[Event]:
+    source.runs.remove(run)
+    text = f"{type(error).__name__}: {error}"
+    source.notes.append(f"{run.name}: {text}")
+    events: list[Event] = []
+    for stage, start in run.plan.positions(run.states).items():
+        topic, format = Topic(source.name, run.name, stage), run.plan.formats[stage]
+        stop = max(start, ceil((source.next_index - format.origin) / format.stride))
+        if start < stop:
+            events.append(Missing(topic, start, stop, "dropped"))
+        events.append(Ended(topic, stop, text))
+    return events
+
+
+def _outputs(
+    source: _Source, run: _Run, before: Mapping[str, int], outputs: Mapping[str, Items]
+) -> list[Event]:
+    return [
+        Output(
+            Topic(source.name, run.name, stage),
+            before[stage],
+            items,
+            source.time(run.plan.formats[stage], before[stage]),
+        )
+        for stage, items in outputs.items()
+        if len(items)
+    ]
+
+
+def _check_labels(plan: Plan) -> None:
+    for stage, format in plan.formats.items():
+        size = sum(len(label.encode()) + 3 for label in format.labels)
+        if size > MAX_LABEL_BYTES:
+            raise ValueError(
+                f"stages.{stage}: its labels have {size} bytes, more than an announcement "
+                f"holds ({MAX_LABEL_BYTES}); shorten them"
+            )

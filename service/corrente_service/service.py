@@ -1,0 +1,347 @@
+"""The whole service but the socket: messages and the time in, messages out.
+
+No I/O, and no clock, so that it can be run on virtual time. `handle` what came, then `tick`; the
+envelopes that `tick` gives go out in their order.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from corrente import wire
+from corrente.errors import Refused, WireError
+from corrente_pipelines import Pipeline
+from corrente_service import report
+from corrente_service.egress import Egress
+from corrente_service.ingest import Arrived, Finished, Ingest, LeftOut, Stream, Work
+from corrente_service.ledger import StreamLedger
+from corrente_service.limits import Limits
+from corrente_service.runner import Ended, Event, Runner, Taken, Topic
+from corrente_service.subscription import Frames
+
+NOTES_BYTES = 16 << 10
+"""Names and notes of an `Opened`, so that it stays within a header."""
+
+EXPIRY_S = 0.25
+"""How often silence, standstill and abandonment are looked for."""
+
+log = logging.getLogger(__name__)
+
+
+class Envelope(NamedTuple):
+    """A message on its way to a peer, named by its routing id."""
+
+    peer: bytes
+    frames: Frames
+
+
+@dataclass(slots=True)
+class _Peer:
+    instance: bytes
+    seen_s: float
+
+
+class Service:
+    """Streams in, pipelines over them, topics out.
+
+    `daemon` names this process to clients. Times are seconds on any clock that never goes back.
+    """
+
+    def __init__(
+        self, pipelines: Iterable[Pipeline], limits: Limits, daemon: bytes, now_s: float
+    ) -> None:
+        self.daemon = daemon
+        self.runner = Runner(pipelines)
+        self.ingest = Ingest(limits)
+        self.egress = Egress(limits, self.runner.pipelines)
+        self.ended = StreamLedger()
+        self.refusals: Counter[str] = Counter()
+        self.is_stopping = False
+        self.began_s = now_s
+        self._limits = limits
+        self._peers: dict[bytes, _Peer] = {}
+        self._busy: dict[str, Stream] = {}  # streams with work
+        self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
+        self._ticked_s = self._expired_s = now_s
+        self._out: list[Envelope] = []
+
+    @property
+    def peers(self) -> int:
+        """How many clients are connected."""
+        return len(self._peers)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether all that was accepted has been processed and sent."""
+        return not self._busy and self.egress.is_empty
+
+    def handle(self, peer: bytes, frames: Sequence[wire.Buffer], now_s: float) -> None:
+        """Takes in one message, whatever it is; `tick` gives the answers."""
+        request = 0
+        try:
+            message, payload = wire.decode(frames)
+            if isinstance(message, wire.Open | wire.Subscribe | wire.Status):
+                request = message.request
+            self._receive(peer, message, payload, now_s)
+        except WireError as error:
+            self._refuse(peer, 0, Refused("bad_message", str(error)))
+        except Refused as refused:
+            self._refuse(peer, request, refused)
+
+    def tick(self, now_s: float) -> list[Envelope]:
+        """Does the work that came in, and what is due; gives all that is to be sent."""
+        self._expire(now_s)
+        for stream in tuple(self._busy.values()):
+            self._work(stream)
+        self._answer()
+        self._out += (Envelope(peer, frames) for peer, frames in self.egress.leaving())
+        out, self._out = self._out, []
+        return out
+
+    def forget(self, peer: bytes, now_s: float) -> None:
+        """The peer is gone: its subscription too, its streams stay without an owner."""
+        if self._peers.pop(peer, None) is not None:
+            self.ingest.leave(peer, now_s)
+            self.egress.leave(peer)
+
+    def stop(self) -> None:
+        """Takes in nothing more; what was accepted is finished by the ticks that follow."""
+        self.is_stopping = True
+
+    def dismiss(self) -> list[Envelope]:
+        """Sends every client away, to come back to the next daemon."""
+        frames = wire.encode(wire.Goodbye("the daemon stops", reconnect=True))
+        return [Envelope(peer, frames) for peer in self._peers]
+
+    def _receive(
+        self, peer: bytes, message: wire.AnyMessage, payload: memoryview, now_s: float
+    ) -> None:
+        if isinstance(message, wire.Hello):
+            self._hello(peer, message, now_s)
+            return
+        known = self._peers.get(peer)
+        if known is None:
+            raise Refused("unknown_peer", "the connection is not known", remedy="say hello first")
+        known.seen_s = now_s
+        match message:
+            case wire.Block():
+                if not self.is_stopping:
+                    self._took(self.ingest.block(known.instance, message, payload))
+            case wire.Credit():
+                self.egress.grant(peer, message)
+            case wire.Ping():
+                self._send(peer, wire.Pong())
+            case wire.End():
+                if not self.is_stopping:
+                    self._took(self.ingest.end(known.instance, message))
+            case wire.Open():
+                self._open(peer, known.instance, message)
+            case wire.Subscribe():
+                self._subscribe(peer, message)
+            case wire.Status():
+                self._send(peer, wire.Report(message.request), report.encode(self, now_s))
+            case wire.Goodbye():
+                self.forget(peer, now_s)
+            case wire.Pong():
+                pass
+            case _:
+                raise Refused("bad_message", f"{type(message).__name__} is not for the daemon")
+
+    def _hello(self, peer: bytes, hello: wire.Hello, now_s: float) -> None:
+        self._check_running()
+        if not hello.oldest_version <= wire.VERSION <= hello.newest_version:
+            raise Refused(
+                "version",
+                f"the daemon speaks version {wire.VERSION}, the client "
+                f"{hello.oldest_version} to {hello.newest_version}",
+                remedy="bring the older of the two up to date",
+            )
+        known = self._peers.get(peer)
+        if known is None and len(self._peers) >= self._limits.peers:
+            raise Refused("too_large", f"the daemon has {self._limits.peers} clients at most")
+        self.egress.leave(peer)
+        if known is not None and known.instance != hello.instance:
+            self.ingest.leave(peer, now_s)
+        self._peers[peer] = _Peer(hello.instance, now_s)
+        self._send(peer, wire.Welcome(wire.VERSION, self.daemon))
+
+    def _open(self, peer: bytes, instance: bytes, asked: wire.Open) -> None:
+        self._check_running()
+        stream = self.ingest.find(asked, instance)
+        if stream is not None and stream.format != asked.format:
+            self._finish(stream)
+            stream = None
+        if stream is None:
+            stream = self._begin(peer, instance, asked)
+        else:
+            self.ingest.resume(stream, asked, instance, peer)
+            self._note_work(stream)
+        taken = _fitting(self.runner.taken(stream.name))
+        self._send(
+            peer,
+            wire.Opened(
+                asked.request,
+                stream.id,
+                stream.epoch,
+                stream.next_index,
+                self._limits.window_bytes,
+                *taken,
+            ),
+        )
+
+    def _begin(self, peer: bytes, instance: bytes, asked: wire.Open) -> Stream:
+        stream = self.ingest.begin(asked, instance, peer)
+        name = stream.name
+        self.runner.open(name, stream.format, stream.next_index)
+        formats, positions = self.runner.formats(name), self.runner.positions(name)
+        self.egress.open(name, stream.epoch, formats, positions)
+        taken = self.runner.taken(name)
+        log.info("stream opened stream=%s pipelines=%s", name, ",".join(taken.pipelines))
+        for note in taken.notes:
+            log.warning("not taken stream=%s %s", name, note)
+        return stream
+
+    def _subscribe(self, peer: bytes, asked: wire.Subscribe) -> None:
+        self._check_running()
+        positions: dict[Topic, int] = {}
+        for stream in self.ingest.streams:
+            positions |= self.runner.positions(stream)
+        self.egress.subscribe(peer, asked, positions)
+        self._send(peer, wire.Subscribed(asked.request))
+
+    def _took(self, stream: Stream) -> None:
+        self._due[stream.name] = stream
+        self._note_work(stream)
+
+    def _note_work(self, stream: Stream) -> None:
+        if stream.work:
+            self._busy[stream.name] = stream
+
+    def _work(self, stream: Stream) -> None:
+        """Does a stream's work, as far as nobody holds it back."""
+        while stream.work and not self.egress.holds(stream.name):
+            self._do(stream, stream.take())
+        self._due[stream.name] = stream
+        if not stream.work:
+            self._busy.pop(stream.name, None)
+
+    def _do(self, stream: Stream, work: Work) -> None:
+        want = self.egress.wanted(stream.name)
+        match work:
+            case Arrived(items, t_ns):
+                events = self.runner.push(stream.name, items, t_ns, want)
+                if _say_defects(events):
+                    stream.ledger.drop(len(items), "pipeline_error")
+                else:
+                    stream.ledger.process(len(items))
+                self.egress.offer(events)
+            case LeftOut(stop):
+                events = self.runner.gap(stream.name, stop, want)
+                _say_defects(events)
+                self.egress.offer(events)
+            case Finished():
+                events = self.runner.end(stream.name, want)
+                _say_defects(events)
+                self.egress.offer(events)
+                self._ended(stream)
+
+    def _ended(self, stream: Stream) -> None:
+        self.egress.close(stream.name)
+        self.ingest.forget(stream)
+        self.ended.add(stream.ledger)
+        if stream.peer is not None:
+            ack = wire.Ack(stream.id, stream.epoch, stream.next_index, ended=True)
+            self._send(stream.peer, ack)
+        log.info("stream ended stream=%s items=%d", stream.name, stream.ledger.accepted)
+
+    def _finish(self, stream: Stream) -> None:
+        """Ends a stream in its publisher's stead, whoever would hold it back."""
+        if not stream.is_ending:
+            stream.put(Finished())
+        while stream.work:
+            self._do(stream, stream.take())
+        self._busy.pop(stream.name, None)
+        self._due.pop(stream.name, None)
+
+    def _answer(self) -> None:
+        """One cumulative acknowledgement per stream; one rewind per loss."""
+        for name, stream in self._due.items():
+            if stream.peer is None or self.ingest.streams.get(name) is not stream:
+                continue
+            self._send(stream.peer, wire.Ack(stream.id, stream.epoch, stream.taken_index))
+            if stream.is_rewind_due and not stream.work:
+                stream.is_rewind_due = False
+                self._send(stream.peer, wire.Rewind(stream.id, stream.epoch, stream.next_index))
+        self._due.clear()
+
+    def _expire(self, now_s: float) -> None:
+        """Forgets silent peers, cuts subscribers that stand still, ends abandoned streams."""
+        if now_s - self._ticked_s > wire.SILENCE_S / 2:
+            # The daemon itself was held up: what its peers said meanwhile has yet to be read.
+            for known in self._peers.values():
+                known.seen_s = now_s
+        self._ticked_s = now_s
+        if now_s - self._expired_s < EXPIRY_S:
+            return
+        self._expired_s = now_s
+        silent = [
+            peer for peer, known in self._peers.items() if now_s - known.seen_s > wire.SILENCE_S
+        ]
+        for peer in silent:
+            log.info("peer silent peer=%s", peer.hex())
+            self.forget(peer, now_s)
+        for peer in self.egress.stalled(now_s):
+            reason = f"nothing was taken for {self._limits.stall_timeout_s:g} s under policy='wait'"
+            log.warning("subscriber cut peer=%s %s", peer.hex(), reason)
+            self._send(peer, wire.Goodbye(reason))
+            self.forget(peer, now_s)
+        for stream in self.ingest.idle(now_s):
+            log.info("stream abandoned stream=%s", stream.name)
+            self._finish(stream)
+
+    def _check_running(self) -> None:
+        if self.is_stopping:
+            raise Refused("stopping", "the daemon stops", remedy="connect again in a moment")
+
+    def _send(self, peer: bytes, message: wire.Message, payload: wire.Buffer = b"") -> None:
+        self._out.append(Envelope(peer, wire.encode(message, payload)))
+
+    def _refuse(self, peer: bytes, request: int, refused: Refused) -> None:
+        self.refusals[refused.code] += 1
+        self._send(
+            peer,
+            wire.Refused(
+                request,
+                refused.code,
+                refused.message[: wire.MAX_TEXT],
+                refused.path[: wire.MAX_TEXT],
+                refused.remedy[: wire.MAX_TEXT],
+            ),
+        )
+
+
+def _say_defects(events: Sequence[Event]) -> bool:
+    """Logs the pipelines that were taken off; says whether there were any."""
+    defects = {
+        (event.topic.stream, event.topic.pipeline): event.error
+        for event in events
+        if isinstance(event, Ended) and event.error
+    }
+    for (stream, pipeline), error in defects.items():
+        log.error("pipeline failed stream=%s pipeline=%s %s", stream, pipeline, error)
+    return bool(defects)
+
+
+def _fitting(taken: Taken) -> Taken:
+    """As many names and notes as a header holds."""
+    room = NOTES_BYTES
+    kept: tuple[list[str], list[str]] = ([], [])
+    for part, names in zip(kept, taken, strict=True):
+        for name in names[: wire.MAX_NOTES]:
+            text = name[: wire.MAX_TEXT]
+            room -= len(text.encode()) + 3
+            if room >= 0:
+                part.append(text)
+    return Taken(tuple(kept[0]), tuple(kept[1]))

@@ -1,0 +1,151 @@
+"""One subscriber's queue: what waits for credit, what may leave, what was dropped."""
+
+from collections import deque
+from typing import NamedTuple
+
+from corrente import wire
+from corrente_service.ledger import SubscriptionLedger
+
+GRANT_BLOCKS = 1024
+GRANT_BYTES = 64 << 20
+"""What one `Credit` may add to what was sent. The socket's high-water mark lies far beyond."""
+
+Frames = list[wire.Buffer]
+
+
+class Parcel(NamedTuple):
+    """An encoded block of a topic, items `[start, stop)`; shared by all its subscribers."""
+
+    id: int
+    epoch: int
+    start: int
+    stop: int
+    payload_bytes: int
+    frames: Frames
+
+
+class Notice(NamedTuple):
+    """An encoded announcement, gap or end of a topic: needs no credit, is never dropped."""
+
+    id: int
+    frames: Frames
+
+
+class Subscription:
+    """What one connection is subscribed to, and what is on its way to it.
+
+    The oldest entry is always a parcel without credit: whatever may leave, has left.
+    """
+
+    def __init__(self, peer: bytes, asked: wire.Subscribe, queue_bytes: int) -> None:
+        self.peer = peer
+        self.patterns = asked.patterns
+        self.since = asked.since
+        self.policy = asked.policy
+        self.ledger = SubscriptionLedger()
+        self._queue_blocks = asked.queue
+        self._queue_bytes = queue_bytes
+        self._waiting: deque[Parcel | Notice] = deque()
+        self._waiting_blocks = 0
+        self._waiting_bytes = 0
+        self._lost: dict[int, tuple[int, int, int]] = {}  # topic id -> epoch, start, stop
+        self._leaving: list[Frames] = []
+        self._sent_blocks = self._sent_bytes = 0
+        self._granted_blocks = self._granted_bytes = 0
+        self._moved: tuple[int, float] | None = None  # blocks sent, and since when no more
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next block would be one too many."""
+        return (
+            self._waiting_blocks >= self._queue_blocks or self._waiting_bytes >= self._queue_bytes
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for credit."""
+        return not self._waiting
+
+    def grant(self, credit: wire.Credit) -> None:
+        """The subscriber allows so much in all; what it once allowed stands."""
+        blocks = min(credit.blocks, self._sent_blocks + GRANT_BLOCKS)
+        payload_bytes = min(credit.payload_bytes, self._sent_bytes + GRANT_BYTES)
+        self._granted_blocks = max(self._granted_blocks, blocks)
+        self._granted_bytes = max(self._granted_bytes, payload_bytes)
+        self._advance()
+
+    def offer(self, entry: Parcel | Notice) -> None:
+        """Queues an entry. Where that is too much, and the policy says so, the oldest go."""
+        self._waiting.append(entry)
+        if isinstance(entry, Parcel):
+            self.ledger.queue(entry.stop - entry.start)
+            self._waiting_blocks += 1
+            self._waiting_bytes += entry.payload_bytes
+        self._advance()
+        while self.policy == "drop" and self._is_overfull:
+            self._drop_oldest()
+            self._advance()
+
+    def leaving(self) -> list[Frames]:
+        """What has credit, or needs none, in order; each is given out once."""
+        leaving, self._leaving = self._leaving, []
+        return leaving
+
+    def abandon(self) -> SubscriptionLedger:
+        """Drops what waits, as nobody will come for it; gives the final counts."""
+        self.ledger.drop(self.ledger.queued)
+        self._waiting.clear()
+        return self.ledger
+
+    def stalled_s(self, now_s: float) -> float:
+        """How long the queue has been full without a block leaving; asked at every tick."""
+        if not self.is_full:
+            self._moved = None
+            return 0.0
+        if self._moved is None or self._moved[0] != self._sent_blocks:
+            self._moved = (self._sent_blocks, now_s)
+        return now_s - self._moved[1]
+
+    @property
+    def _is_overfull(self) -> bool:
+        return self._waiting_blocks > self._queue_blocks or (
+            self._waiting_blocks > 1 and self._waiting_bytes > self._queue_bytes
+        )
+
+    @property
+    def _has_credit(self) -> bool:
+        # The last block may overdraw the bytes, so that one larger than the whole grant passes.
+        return self._sent_blocks < self._granted_blocks and self._sent_bytes < self._granted_bytes
+
+    def _advance(self) -> None:
+        while self._waiting:
+            entry = self._waiting[0]
+            if isinstance(entry, Parcel):
+                if not self._has_credit:
+                    return
+                self._unqueue(entry)
+                self._sent_blocks += 1
+                self._sent_bytes += entry.payload_bytes
+                self.ledger.send(entry.stop - entry.start)
+            self._waiting.popleft()
+            self._say_lost(entry.id)
+            self._leaving.append(entry.frames)
+
+    def _drop_oldest(self) -> None:
+        entry = self._waiting.popleft()
+        assert isinstance(entry, Parcel)
+        self._unqueue(entry)
+        self.ledger.drop(entry.stop - entry.start)
+        # Whatever lay between two lost parcels of a topic was a notice, which has said it before.
+        _, start, _ = self._lost.get(entry.id, (0, entry.start, 0))
+        self._lost[entry.id] = (entry.epoch, start, entry.stop)
+
+    def _unqueue(self, entry: Parcel) -> None:
+        self._waiting_blocks -= 1
+        self._waiting_bytes -= entry.payload_bytes
+
+    def _say_lost(self, id: int) -> None:
+        lost = self._lost.pop(id, None)
+        if lost is not None:
+            epoch, start, stop = lost
+            self._leaving.append(wire.encode(wire.Gap(id, epoch, start, stop, "dropped")))
