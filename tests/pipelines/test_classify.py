@@ -131,8 +131,11 @@ def test_a_spec_reads_the_model_beside_it_and_survives_json(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("missing.safetensors", r"missing\.safetensors: cannot be read: No such file"),
-        ("notes.txt", r"notes\.txt: not a \.safetensors file"),
+        (
+            "missing.safetensors",
+            r"missing\.safetensors: cannot be read: No such file.*; give the path",
+        ),
+        ("notes.txt", r"notes\.txt: not a \.safetensors file.*; give the path"),
         (7, "must be the path"),
         (["edges"], "must be the path"),
     ],

@@ -43,3 +43,12 @@ def test_its_probabilities_are_the_definitions() -> None:
     _, found = CLASSIFY.step(None, some)
     np.testing.assert_allclose(found, probabilities(MODEL, some[..., np.newaxis]), atol=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+def test_any_chunking_gives_the_same_bits() -> None:
+    frames, _ = digits()
+    some = frames[:41]
+    _, whole = CLASSIFY.step(None, some)
+    for cuts in [[1, 3, 3, 20], list(range(1, 41))]:
+        parts = [CLASSIFY.step(None, part)[1] for part in np.split(some, cuts)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
 from corrente_pipelines.kernels import resolve
-from corrente_pipelines.networks.model import Model
+from corrente_pipelines.networks.model import Model, ModelError
 from corrente_pipelines.networks.weights import load_model
+
+REMEDY = "give the path, from the spec's folder, of a file that `corrente model summary` can read"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,10 @@ def _validated(value: Any, info: ValidationInfo) -> ModelFile:
         return value
     if not isinstance(value, str):
         raise ValueError("must be the path of a .safetensors file")
-    return read(resolve(value, info))
+    try:
+        return read(resolve(value, info))
+    except ModelError as error:
+        raise ValueError(f"{error}; {REMEDY}") from error
 
 
 def _path(file: ModelFile) -> str:
