@@ -166,13 +166,14 @@ class Receiving:
                 f"{incoming.name}: {block.count} items of {format.item_bytes} bytes "
                 f"came as {payload.nbytes} bytes"
             )
+        self._window.came(payload.nbytes)
         if block.count == 0:
+            self._window.taken(0)
             return
         dtype = np.dtype(format.dtype).newbyteorder("<")
         items = np.frombuffer(payload, dtype).reshape(block.count, *format.shape)
         items.flags.writeable = False
         self._waiting.append(incoming.block(block.index, items, block.t_ns))
-        self._window.came(payload.nbytes)
 
     def _missed(self, gap: wire.Gap) -> None:
         if gap.stop < gap.start:

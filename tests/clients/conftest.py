@@ -27,7 +27,7 @@ class Published:
 
 
 class FakeDaemon:
-    """What a client sees of a daemon. Every attribute but `heard` is read or set under `changed`."""
+    """What a client sees of a daemon, and how a test makes it behave."""
 
     def __init__(self, context: zmq.Context) -> None:
         self.changed = threading.Condition()
@@ -44,10 +44,10 @@ class FakeDaemon:
         self._patterns: dict[bytes, tuple[str, ...]] = {}
         self._announced: set[tuple[bytes, int]] = set()
         self._to_say: list[tuple[bytes, wire.Message, bytes]] = []
-        self._socket = context.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self._context = context
+        self._is_breaking = False
+        self._socket = self._bind("tcp://127.0.0.1:*")
+        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._alarm = context.socket(zmq.PAIR)
         self._alarm.bind(f"inproc://{id(self)}")
         self._waker = context.socket(zmq.PAIR)
@@ -71,6 +71,12 @@ class FakeDaemon:
             self._patterns.clear()
             self._announced.clear()
 
+    def break_connections(self) -> None:
+        """Lose every connection, and what is on its way; whoever comes back is known."""
+        with self.changed:
+            self._is_breaking = True
+            self._waker.send(b"")
+
     def wait_for(self, ready: Callable[[], bool]) -> None:
         with self.changed:
             assert self.changed.wait_for(ready, DEADLINE_S), f"only heard {self.heard[-10:]}"
@@ -89,15 +95,29 @@ class FakeDaemon:
         for socket in (self._socket, self._alarm, self._waker):
             socket.close(0)
 
+    def _bind(self, address: str) -> zmq.Socket:
+        socket = self._context.socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        socket.setsockopt(zmq.LINGER, 0)
+        while True:
+            try:
+                socket.bind(address)
+            except zmq.ZMQError:  # the socket before it closes in a thread of ZeroMQ's
+                assert not socket.poll(1)
+            else:
+                return socket
+
     def _run(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._alarm, zmq.POLLIN)
         while self._is_running:
-            poller.poll()
+            zmq.select([self._socket, self._alarm], [], [])
             with self.changed:
                 while self._alarm.poll(0):
                     self._alarm.recv()
+                if self._is_breaking:
+                    self._is_breaking = False
+                    self._socket.unbind(self.address)
+                    self._socket.close()
+                    self._socket = self._bind(self.address)
                 while self._socket.poll(0):
                     peer, *frames = self._socket.recv_multipart()
                     message, payload = wire.decode(frames)
@@ -184,9 +204,7 @@ class FakeDaemon:
             if self.acknowledges:
                 self._send(peer, wire.Ack(stream.id, stream.epoch, stream.next_index))
 
-    def _relay(
-        self, stream: Published, message: wire.Block | wire.End, payload: bytes
-    ) -> None:
+    def _relay(self, stream: Published, message: wire.Block | wire.End, payload: bytes) -> None:
         name, format = stream.opened.stream, stream.opened.format
         for peer, patterns in self._patterns.items():
             if not any(matches(pattern, name) for pattern in patterns):

@@ -25,7 +25,9 @@ def test_a_star_is_one_level_and_two_are_any_number(pattern, name, is_match):
     assert matches(pattern, name) is is_match
 
 
-@pytest.mark.parametrize("name", ["", "/", "a//b", "a/", "-a", "a b", "ä", "a/*", "x" * 256, "a/" * 16 + "a"])
+@pytest.mark.parametrize(
+    "name", ["", "/", "a//b", "a/", "-a", "a b", "ä", "a/*", "x" * 256, "a/" * 16 + "a"]
+)
 def test_a_name_that_cannot_be_is_refused(name):
     with pytest.raises(FormatError):
         check_stream(name)

@@ -1,5 +1,6 @@
 """The bytes of the protocol, against plain MessagePack and against nonsense."""
 
+from contextlib import suppress
 from fractions import Fraction
 
 import hypothesis
@@ -162,24 +163,22 @@ def test_a_format_that_cannot_be_is_refused(change):
         wire.decode([framed(msgpack.packb(["open", 1, "s", format]))])
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.lists(st.binary(max_size=300), max_size=3))
 def test_nonsense_never_raises_anything_else(frames):
-    try:
+    with suppress(WireError):
         wire.decode(frames)
-    except WireError:
-        pass
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.sampled_from(MESSAGES), st.data())
 def test_a_damaged_message_never_raises_anything_else(message, data):
     frame = bytearray(wire.encode(message)[0])
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(frame) - 1))
         frame[place] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(WireError):
         wire.decode([frame])
-    except WireError:
-        pass
 
 
 def test_a_header_too_long_is_not_sent():

@@ -1,0 +1,318 @@
+"""The subscriber's half of the protocol, without a socket."""
+
+import numpy as np
+import pytest
+
+from corrente import Format, WireError, wire
+from corrente.credit import WINDOW_BYTES
+from corrente.receiving import Receiving
+
+FORMAT = Format(kind="signal", shape=(2,), dtype="int16", rate_hz=1.0)
+DAEMON, OTHER = b"d" * 16, b"e" * 16
+NOTHING = memoryview(b"")
+
+
+class Talk:
+    """A half with a confirmed subscription, and a daemon that announces topics by number."""
+
+    def __init__(self, *patterns, since="now", queue=256):
+        self.half = Receiving(patterns or ("t1",), since, "drop", queue)
+        self.connect()
+
+    def connect(self, daemon=DAEMON):
+        [(self.subscribe, _)] = self.half.welcomed(daemon)
+        return self.hear(wire.Subscribed(self.subscribe.request))
+
+    def reconnect(self, daemon=DAEMON):
+        self.half.lost()
+        self.connect(daemon)
+
+    def hear(self, message, payload=NOTHING):
+        return self.half.received(message, payload)
+
+    def announce(self, topic=1, index=0, epoch=1, format=FORMAT):
+        self.hear(wire.Announce(topic, epoch, f"t{topic}", "", "", format, index))
+
+    def block(self, index, count=1, topic=1, epoch=1):
+        payload = np.arange(2 * index, 2 * (index + count), dtype="<i2").tobytes()
+        return self.hear(wire.Block(topic, epoch, index, count, 10 * index), memoryview(payload))
+
+    def gap(self, start, stop, topic=1, epoch=1):
+        self.hear(wire.Gap(topic, epoch, start, stop, "dropped"))
+
+    def end(self, index, topic=1, epoch=1):
+        self.hear(wire.End(topic, epoch, index))
+
+    def taken(self):
+        """(index, number of items, gap) of every block that waits."""
+        blocks = []
+        while self.half.has_block:
+            block, _ = self.half.take()
+            blocks.append((block.index, len(block.data), block.gap))
+        return blocks
+
+
+def test_a_block_says_what_it_is():
+    talk = Talk("imu/*/p/s")
+    talk.hear(wire.Announce(3, 4, "imu/7", "p", "s", FORMAT, 5))
+    talk.block(5, count=3, topic=3, epoch=4)
+    block, _ = talk.half.take()
+    assert (block.stream, block.pipeline, block.stage) == ("imu/7", "p", "s")
+    assert block.topic == "imu/7/p/s"
+    assert (block.index, block.t_ns, block.format, block.gap) == (5, 50, FORMAT, None)
+    assert block.data.tolist() == [[10, 11], [12, 13], [14, 15]]
+    assert not block.data.flags.writeable
+    assert not block.last
+
+
+def test_touching_gaps_are_one_before_the_next_items():
+    talk = Talk()
+    talk.announce()
+    talk.block(0)
+    talk.gap(1, 4)
+    talk.gap(4, 6)
+    talk.block(8)
+    talk.block(9)
+    assert talk.taken() == [(0, 1, None), (8, 1, (1, 8)), (9, 1, None)]
+
+
+def test_a_gap_before_the_end_comes_with_the_end():
+    talk = Talk()
+    talk.announce()
+    talk.gap(0, 3)
+    talk.end(5)
+    block, _ = talk.half.take()
+    assert (block.index, block.gap, block.last, block.data.shape) == (5, (0, 5), True, (0, 2))
+    assert talk.half.is_finished
+
+
+def test_expired_history_is_a_gap_before_the_first_item():
+    talk = Talk(since="first")
+    talk.announce(index=40)
+    talk.gap(0, 40)
+    talk.block(40)
+    assert talk.taken() == [(40, 1, (0, 40))]
+
+
+def test_who_joins_now_misses_nothing():
+    talk = Talk()
+    talk.announce(index=40)
+    talk.block(40)
+    assert talk.taken() == [(40, 1, None)]
+
+
+def test_the_gaps_of_one_topic_are_not_those_of_another():
+    talk = Talk("*")
+    talk.announce(1)
+    talk.announce(2)
+    talk.gap(0, 3, topic=1)
+    talk.block(0, topic=2)
+    talk.block(3, topic=1)
+    assert talk.taken() == [(0, 1, None), (3, 1, (0, 3))]
+
+
+def test_what_was_missed_while_away_is_one_gap():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.gap(5, 7)
+    talk.reconnect()
+    assert talk.subscribe.since == "first"
+    talk.announce(index=20)
+    talk.gap(0, 20)
+    talk.gap(20, 22)
+    talk.block(22)
+    assert talk.taken() == [(0, 5, None), (22, 1, (5, 22))]
+
+
+def test_a_topic_that_began_while_away_has_lost_its_beginning():
+    talk = Talk("*")
+    talk.reconnect()
+    talk.announce(index=20)
+    talk.gap(0, 20)
+    talk.block(20)
+    assert talk.taken() == [(20, 1, (0, 20))]
+
+
+def test_nothing_is_missing_where_the_topic_stood_still():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect()
+    talk.announce(index=5)
+    talk.gap(0, 5)
+    talk.block(5)
+    assert talk.taken() == [(0, 5, None), (5, 1, None)]
+
+
+def test_a_topic_joined_now_and_lost_before_its_first_item_goes_on_from_there():
+    talk = Talk()
+    talk.announce(index=10)
+    talk.reconnect()
+    talk.announce(index=12)
+    talk.gap(0, 12)
+    talk.block(12)
+    assert talk.taken() == [(12, 1, (10, 12))]
+
+
+def test_a_publisher_that_goes_on_at_a_new_daemon_has_one_gap():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect(OTHER)
+    talk.announce(index=0, epoch=2)
+    talk.gap(0, 8, epoch=2)
+    talk.block(8, epoch=2)
+    assert talk.taken() == [(0, 5, None), (8, 1, (5, 8))]
+
+
+def test_a_publisher_that_goes_on_at_a_new_daemon_without_loss_has_none():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect(OTHER)
+    talk.announce(index=0)
+    talk.gap(0, 5)
+    talk.block(5)
+    assert talk.taken() == [(0, 5, None), (5, 1, None)]
+
+
+def test_a_stream_begun_anew_at_a_new_daemon_starts_over():
+    talk = Talk("*")
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect(OTHER)
+    talk.announce(2)  # ids are the daemon's: this one is not that of before
+    talk.announce(1)
+    talk.block(2)
+    talk.block(3)
+    assert talk.taken() == [(0, 5, None), (2, 1, (0, 2)), (3, 1, None)]
+
+
+def test_a_topic_begun_anew_while_away_starts_over():
+    talk = Talk("*")
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect()
+    talk.announce(index=2, epoch=2)
+    talk.gap(0, 2, epoch=2)
+    talk.block(2, epoch=2)
+    assert talk.taken() == [(0, 5, None), (2, 1, (0, 2))]
+
+
+def test_a_topic_may_end_and_begin_again():
+    talk = Talk("*")
+    talk.announce()
+    talk.block(0)
+    talk.end(1)
+    talk.announce(epoch=2)
+    talk.block(0, epoch=2)
+    assert talk.taken() == [(0, 1, None), (1, 0, None), (0, 1, None)]
+    assert not talk.half.is_finished
+
+
+def test_a_takeover_goes_on_with_the_indices():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=3)
+    talk.announce(index=4, epoch=2)
+    talk.block(4, epoch=2)
+    assert talk.taken() == [(0, 3, None), (4, 1, (3, 4))]
+
+
+def test_it_is_finished_when_every_topic_without_a_wildcard_has_ended():
+    talk = Talk("t1", "t2", "x/**")
+    for topic in (1, 2):
+        assert not talk.half.is_finished
+        talk.announce(topic)
+        talk.end(0, topic=topic)
+    assert talk.half.is_finished
+
+
+@pytest.mark.parametrize(
+    "misdeed",
+    [
+        lambda talk: talk.block(0, topic=9),
+        lambda talk: talk.block(0, epoch=9),
+        lambda talk: talk.gap(0, 1, topic=9),
+        lambda talk: talk.end(0, topic=9),
+        lambda talk: talk.gap(5, 4),
+        lambda talk: talk.hear(wire.Block(1, 1, 0, 1, 0), memoryview(b"xyz")),
+        lambda talk: talk.hear(wire.Block(1, 1, 0, 2, 0), memoryview(b"abcd")),
+        lambda talk: (talk.block(3), talk.block(2)),
+        lambda talk: (talk.block(3), talk.end(2)),
+    ],
+    ids=range(9),
+)
+def test_a_daemon_that_breaks_the_protocol_is_told_apart(misdeed):
+    talk = Talk()
+    talk.announce()
+    with pytest.raises(WireError):
+        misdeed(talk)
+
+
+def test_what_was_meant_for_the_connection_before_is_ignored():
+    talk = Talk()
+    talk.announce()
+    talk.half.lost()
+    talk.half.welcomed(DAEMON)
+    talk.block(0)
+    assert talk.taken() == []
+
+
+def test_a_refusal_is_why_nothing_comes():
+    talk = Talk()
+    talk.hear(wire.Refused(1, "no_backpressure", "drop it"))
+    assert talk.half.error.code == "no_backpressure"
+
+
+@pytest.mark.parametrize("queue", [1, 2, 3, 64, 1000])
+def test_credit_grows_by_what_was_taken_and_never_stops(queue):
+    half = Receiving(("t1",), queue=queue)
+    half.welcomed(DAEMON)
+    [(credit, _)] = half.received(wire.Subscribed(1), NOTHING)
+    assert credit == wire.Credit(min(queue, 64), 8 << 20)
+    half.received(wire.Announce(1, 1, "t1", "", "", FORMAT, 0), NOTHING)
+    for index in range(500):
+        assert half.received(wire.Block(1, 1, index, 1, 0), memoryview(bytes(4))) == []
+        if index + 1 < credit.blocks:
+            continue
+        while half.has_block:
+            for granted, _ in half.take()[1]:
+                assert granted.blocks > credit.blocks
+                credit = granted
+        assert index + 1 < credit.blocks <= index + 1 + min(queue, 64)
+
+
+def test_a_block_larger_than_the_bytes_granted_is_made_up_for():
+    frames = Format(kind="frames", shape=(4096, 4096), dtype="uint8", rate_hz=1.0)
+    talk = Talk()
+    talk.announce(format=frames)
+    size = 4096 * 4096
+    assert talk.hear(wire.Block(1, 1, 0, 1, 0), memoryview(bytes(size))) == []
+    _, [(credit, _)] = talk.half.take()
+    assert credit.payload_bytes == size + WINDOW_BYTES
+
+
+def test_after_a_reconnect_credit_leaves_room_for_what_still_waits():
+    talk = Talk(queue=4)
+    talk.announce()
+    talk.block(0)
+    talk.block(1)
+    talk.block(2)
+    talk.half.lost()
+    talk.half.welcomed(DAEMON)
+    [(credit, _)] = talk.hear(wire.Subscribed(1))
+    assert credit.blocks == 1
+    talk.announce(index=3)
+    talk.half.take()
+    _, [(credit, _)] = talk.half.take()
+    assert credit.blocks == 3
+
+
+def test_blocks_without_items_cost_nothing():
+    talk = Talk(queue=2)
+    talk.announce()
+    said = [talk.hear(wire.Block(1, 1, 0, 0, 0)) for _ in range(10)]
+    assert not talk.half.has_block
+    assert sum(map(len, said)) >= 5

@@ -1,0 +1,282 @@
+"""The publisher's half of the protocol, without a socket."""
+
+import numpy as np
+import pytest
+
+from corrente import Format, Refused, wire
+from corrente.sending import Sending
+
+FORMAT = Format(kind="signal", shape=(1,), dtype="uint8", rate_hz=1.0)
+DAEMON, OTHER = b"d" * 16, b"e" * 16
+NOTHING = memoryview(b"")
+
+
+def opened(request, epoch=1, next_index=0, window_bytes=100):
+    return wire.Opened(request, 7, epoch, next_index, window_bytes)
+
+
+def ask(said):
+    """The one `open` that was said."""
+    [(message, _)] = said
+    assert isinstance(message, wire.Open)
+    return message
+
+
+def indices(said):
+    """Of the blocks that were said."""
+    return [message.index for message, _ in said if isinstance(message, wire.Block)]
+
+
+class Talk:
+    """A half that is welcomed, and has one stream open."""
+
+    def __init__(self):
+        self.half = Sending()
+        self.half.welcomed(DAEMON)
+        self.stream, said = self.half.open("s", FORMAT)
+        self.hear(opened(ask(said).request))
+
+    def hear(self, message):
+        return self.half.received(message, NOTHING)
+
+    def send(self, count=1):
+        return self.half.send(self.stream, count, 0, memoryview(bytes(count)))
+
+    def reconnect(self, daemon=DAEMON):
+        self.half.lost()
+        return self.half.welcomed(daemon)
+
+
+@pytest.fixture
+def talk():
+    return Talk()
+
+
+def test_a_stream_is_asked_for_once_the_daemon_is_there():
+    half = Sending()
+    _, said = half.open("s", FORMAT, index=5, takeover=True)
+    assert said == []
+    message = ask(half.welcomed(DAEMON))
+    assert (message.stream, message.format, message.index, message.takeover) == (
+        "s",
+        FORMAT,
+        5,
+        True,
+    )
+
+
+def test_it_goes_on_where_the_stream_is():
+    half = Sending()
+    half.welcomed(DAEMON)
+    stream, said = half.open("s", FORMAT)
+    half.received(opened(ask(said).request, epoch=3, next_index=41), NOTHING)
+    [(block, payload)] = half.send(stream, 2, 99, memoryview(b"ab"))
+    assert block == wire.Block(7, 3, 41, 2, 99)
+    assert bytes(payload) == b"ab"
+    assert stream.next_index == 43
+
+
+def test_the_window_is_what_is_not_acknowledged(talk):
+    talk.send(60)
+    assert talk.stream.has_room(40)
+    assert not talk.stream.has_room(41)
+    talk.send(40)
+    talk.hear(wire.Ack(7, 1, 60))
+    assert talk.stream.has_room(60)
+    assert not talk.stream.has_room(61)
+    talk.hear(wire.Ack(7, 1, 100))
+    assert talk.stream.has_room(1000)
+
+
+def test_an_acknowledgement_in_the_middle_of_a_block_keeps_it(talk):
+    talk.send(10)
+    talk.hear(wire.Ack(7, 1, 9))
+    assert talk.stream.oldest == 0
+    assert not talk.half.is_flushed
+
+
+def test_an_acknowledgement_of_a_former_epoch_or_another_stream_says_nothing(talk):
+    talk.send(10)
+    talk.hear(wire.Ack(7, 2, 10))
+    talk.hear(wire.Ack(8, 1, 10))
+    assert talk.stream.kept_bytes == 10
+
+
+def test_a_rewind_sends_again_from_there_and_the_end_with_it(talk):
+    for _ in range(5):
+        talk.send(2)
+    talk.half.end(talk.stream)
+    said = talk.hear(wire.Rewind(7, 1, 5))
+    assert indices(said) == [4, 6, 8]
+    assert said[-1][0] == wire.End(7, 1, 10)
+
+
+def test_after_a_reconnect_it_opens_again_and_sends_what_is_missing(talk):
+    for _ in range(5):
+        talk.send()
+    message = ask(talk.reconnect())
+    assert (message.index, message.takeover) == (None, False)
+    assert talk.send() == []  # not before the answer
+    assert indices(talk.hear(opened(message.request, next_index=3))) == [3, 4, 5]
+    assert indices(talk.send()) == [6]
+
+
+def test_a_daemon_that_knows_nothing_is_told_where_the_stream_goes_on(talk):
+    talk.send(8)
+    talk.hear(wire.Ack(7, 1, 8))
+    talk.send(2)
+    first = ask(talk.reconnect(OTHER))
+    second = ask(talk.hear(opened(first.request, epoch=9, next_index=0)))
+    assert second.index == 8
+    assert indices(talk.hear(opened(second.request, epoch=9, next_index=8))) == [8]
+
+
+def test_a_daemon_that_knows_nothing_is_told_so_even_where_nothing_is_kept(talk):
+    talk.send(8)
+    talk.hear(wire.Ack(7, 1, 8))
+    first = ask(talk.reconnect(OTHER))
+    assert ask(talk.hear(opened(first.request, next_index=0))).index == 8
+
+
+def test_a_stream_somebody_else_went_on_with_is_fenced(talk):
+    talk.send(8)
+    message = ask(talk.reconnect())
+    assert talk.hear(opened(message.request, epoch=3, next_index=5)) == []
+    with pytest.raises(Refused, match="fenced"):
+        talk.half.check(talk.stream)
+    assert talk.reconnect() == []
+
+
+def test_a_fenced_block_ends_the_stream_for_good(talk):
+    talk.send()
+    talk.send()
+    for _ in range(2):
+        talk.hear(wire.Refused(0, "fenced", "taken over", path="s"))
+    assert talk.stream.error.code == "fenced"
+    assert talk.half.is_flushed
+    with pytest.raises(Refused):
+        talk.half.check_all()
+    talk.half.check_all()  # told once
+    assert talk.reconnect() == []
+
+
+def test_a_late_refusal_does_not_reach_the_stream_opened_anew(talk):
+    talk.send()
+    talk.hear(wire.Refused(0, "fenced", "taken over", path="s"))
+    stream, said = talk.half.open("s", FORMAT, takeover=True)
+    talk.hear(wire.Refused(0, "fenced", "taken over", path="s"))
+    talk.hear(opened(ask(said).request, epoch=3))
+    assert stream.error is None
+    assert stream.is_flowing
+
+
+def test_a_refusal_is_told_to_the_stream_it_names_by_id(talk):
+    talk.send()
+    talk.hear(wire.Refused(0, "unknown_stream", "not open", path="7"))
+    assert talk.stream.error.code == "unknown_stream"
+
+
+def test_an_end_is_acknowledged_and_the_stream_forgotten(talk):
+    talk.send(3)
+    assert talk.half.end(talk.stream) == [(wire.End(7, 1, 3), b"")]
+    talk.hear(wire.Ack(7, 1, 3))
+    assert not talk.stream.ended
+    talk.hear(wire.Ack(7, 1, 3, ended=True))
+    assert talk.stream.ended
+    assert talk.reconnect() == []
+    _, said = talk.half.open("s", FORMAT)
+    assert ask(said).index is None
+
+
+def test_an_end_whose_answer_was_lost_begins_no_new_stream(talk):
+    talk.send(3)
+    talk.half.end(talk.stream)
+    said = talk.reconnect()
+    assert indices(said) == [0]
+    assert said[-1][0] == wire.End(7, 1, 3)
+    talk.hear(wire.Refused(0, "unknown_stream", "not open", path="7"))
+    assert talk.stream.ended
+    assert talk.stream.error is None
+
+
+def test_an_end_that_was_never_said_is_said_after_the_reconnect(talk):
+    talk.send(3)
+    talk.half.lost()
+    assert talk.half.end(talk.stream) == []
+    message = ask(talk.half.welcomed(DAEMON))
+    said = talk.hear(opened(message.request, next_index=1))
+    assert [type(message) for message, _ in said] == [wire.Block, wire.End]
+
+
+def test_a_stream_is_open_once(talk):
+    with pytest.raises(Refused, match="open already"):
+        talk.half.open("s", FORMAT)
+
+
+def test_an_answer_nobody_waits_for_is_ignored(talk):
+    stream, said = talk.half.open("t", FORMAT)
+    talk.half.give_up(stream)
+    assert talk.hear(opened(ask(said).request)) == []
+    assert stream.opened is None
+
+
+class Daemon:
+    """The other half as the specification has it, over a wire that loses, doubles and breaks."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.next_index = 0
+        self.taken = []
+        self.is_rewound = False
+        self.ended = False
+
+    def hear(self, message, payload):
+        """What it answers."""
+        if isinstance(message, wire.Open):
+            return [opened(message.request, next_index=self.next_index)]
+        if self.ended:
+            return [wire.Refused(0, "unknown_stream", "not open", path="7")]
+        if message.index > self.next_index:
+            said = [] if self.is_rewound else [wire.Rewind(7, 1, self.next_index)]
+            self.is_rewound = True
+            return said
+        self.is_rewound = False
+        if isinstance(message, wire.End):
+            self.ended = True
+            return [wire.Ack(7, 1, self.next_index, ended=True)]
+        skip = self.next_index - message.index
+        self.taken += list(payload[skip:])
+        self.next_index = max(self.next_index, message.index + message.count)
+        return [wire.Ack(7, 1, self.next_index)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_breaks_every_item_arrives_once_and_in_order(seed):
+    rng = np.random.default_rng(seed)
+    talk, daemon = Talk(), Daemon(rng)
+    items = bytes(rng.integers(0, 256, 200, dtype="uint8"))
+    up = []  # what is on its way to the daemon
+    sent = 0
+    for _ in range(2000):
+        chance = rng.random()
+        if chance < 0.4 and sent < len(items):
+            n = int(rng.integers(1, 9))
+            part = items[sent : sent + n]
+            if talk.stream.has_room(len(part)):
+                up += talk.half.send(talk.stream, len(part), 0, memoryview(part))
+                sent += len(part)
+        elif chance < 0.42:
+            up = up[: int(rng.integers(0, len(up) + 1))]  # the connection breaks: a tail is lost
+            while up:
+                daemon.hear(*up.pop(0))  # and so are the answers
+            daemon.is_rewound = False
+            up = talk.reconnect()
+        elif up:
+            for answer in daemon.hear(*up.pop(0)):
+                up += talk.hear(answer)
+        if sent == len(items) and not talk.stream.is_ending and chance > 0.9:
+            up += talk.half.end(talk.stream)
+        if talk.stream.ended:
+            break
+    assert talk.stream.ended
+    assert bytes(daemon.taken) == items
