@@ -75,7 +75,7 @@ class _Reader:
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.lines[path] = node.start_mark.line + 1
         if len(self.lines) > MAX_NODES or len(path) > MAX_DEPTH:
-            self.fail(node, path, "the file is nested too deeply, or too long")
+            self.fail(node, path[:2], "the file is nested too deeply, or too long")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

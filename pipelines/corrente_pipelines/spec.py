@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 from pydantic import model_validator as validator
 from pydantic_core import ErrorDetails
 
-from corrente.format import Format, Kind
+from corrente.format import Format, Kind, format_of
 from corrente_pipelines.errors import Path, Problem, SpecError
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import BY_NAME, OPERATORS
@@ -51,6 +51,15 @@ class Requirements(_Part):
             if wanted is not None and wanted != got:
                 return Problem((INPUT, name), f"the pipeline takes {wanted}, the stream has {got}")
         return None
+
+    def format(self) -> Format | None:
+        """A format that meets them, None where they leave the shape open."""
+        shape = self.shape
+        if shape is None and self.kind == "signal":
+            shape = (self.channels or 1,)
+        if shape is None:
+            return None
+        return format_of(shape, self.rate_hz or 1.0, self.dtype or "float32")
 
 
 class Stage(_Part):

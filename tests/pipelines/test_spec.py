@@ -1,0 +1,195 @@
+"""What a spec may say, and how a wrong one is answered."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corrente.format import Format
+from corrente_pipelines import Pipeline, SpecError, load
+
+HEAD = "corrente: 1\nname: example\n"
+FRAMES = Format(kind="frames", shape=(480, 640), dtype="uint8", rate_hz=30.0)
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "example.yaml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "example.yaml:1: not YAML"),
+        ("a: &a [*a]", "example.yaml:1: a.0: the file is nested too deeply"),
+        ("- 1", "example.yaml:1: a spec is a mapping that starts with corrente: 1"),
+        (
+            "corrente: 2\nname: x\nstages: {a: {op: relu}}",
+            "example.yaml:1: corrente: must be 1, got 2",
+        ),
+        (HEAD + "stages: {}", "example.yaml:3: stages: must be at least 1"),
+        (
+            HEAD + "stages: {a: {op: relu}}\nnmae: b",
+            "example.yaml:4: nmae: unknown key; did you mean name?",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu}\n  a: {op: sum}",
+            "example.yaml:5: stages.a: stands here a second",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: gausian}",
+            "example.yaml:4: stages.a.op: unknown operator 'gausian'; did you mean gaussian?",
+        ),
+        (HEAD + "stages:\n  a: {size: 3}", "example.yaml:4: stages.a.op: is missing"),
+        (
+            HEAD + "stages:\n  a: relu",
+            "example.yaml:4: stages.a: must be a mapping such as {op: relu}",
+        ),
+        (
+            HEAD + "stages:\n  a:\n    op: gaussian\n    sigma: 1\n    size: 0",
+            "example.yaml:7: stages.a.size: must be at least 1, got 0",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: gaussian, size: 3}",
+            "example.yaml:4: stages.a.sigma: is missing",
+        ),
+        (HEAD + "stages:\n  a: {op: gaussian, size: 3, sigma: .inf}", "stages.a.sigma: must be"),
+        (
+            HEAD + "stages:\n  a: {op: relu, pad: edge}",
+            "stages.a.pad: unknown key; known are from, op",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: moving_average, size: 3, pad: egde}",
+            "stages.a.pad: must be 'zero', 'edge' or 'valid', got 'egde'",
+        ),
+        (HEAD + "stages:\n  a: {op: correlate}", "stages.a: needs either kernel or kernels"),
+        (
+            HEAD + "stages:\n  a: {op: correlate, kernel: [[1, 2], [3]]}",
+            "stages.a.kernel: must be numbers",
+        ),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: k.npy}", "k.npy is not an .npy file"),
+        (HEAD + "stages:\n  a: {op: relu, from: b}", "stages.a.from: there is no stage 'b'"),
+        (HEAD + "stages:\n  input: {op: relu}", "stages.input: input is the source's name"),
+        (
+            HEAD + "stages:\n  a: {op: subtract}",
+            "stages.a.from: takes 2 inputs, got 0; name what it takes from: from: [input, STAGE]",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, from: [input, input]}",
+            "stages.a.from: takes 1 input, got 2",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, from: b}\n  b: {op: relu}",
+            "example.yaml:4: stages.a.from: the stages go in a circle: a <- b <- a",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: moving_average, size: '${SIZE}'}",
+            "stages.a.size: SIZE is not set",
+        ),
+    ],
+)
+def test_a_wrong_spec_is_refused_with_place_and_remedy(
+    text: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(written(tmp_path, text), environment={})
+    assert complaint in str(caught.value)
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    text = HEAD + "stages:\n  a: {op: gaussian, size: 0}\n  b: {op: nothing}"
+    with pytest.raises(SpecError) as caught:
+        load(written(tmp_path, text))
+    assert [problem.path for problem in caught.value.problems] == [
+        ("stages", "a", "size"),
+        ("stages", "a", "sigma"),
+        ("stages", "b", "op"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stages", "complaint"),
+    [
+        (
+            "  a: {op: gray}",
+            "example.yaml:4: stages.a: gray takes frames (H, W, 3), gets (480, 640)",
+        ),
+        ("  a: {op: correlate, kernel: [1, 2]}", "on frames a kernel has shape (h, w), got (2,)"),
+        ("  a: {op: crop, height: 500, width: 2}", "the crop reaches to row 500"),
+        (
+            "  a: {op: prewitt}\n  b: {op: subtract, from: [input, a]}",
+            "stages.b: subtract takes two inputs of the same shape",
+        ),
+        ("  a: {op: gaussian, size: 500, sigma: 9, pad: valid}", "does not fit into a frame"),
+    ],
+)
+def test_a_format_that_does_not_fit_is_refused_before_any_data(
+    stages: str, complaint: str, tmp_path: Path
+) -> None:
+    pipeline = load(written(tmp_path, HEAD + "stages:\n" + stages))
+    with pytest.raises(SpecError) as caught:
+        pipeline.plan(FRAMES)
+    assert complaint in str(caught.value)
+
+
+def test_requirements_name_the_stream_that_does_not_meet_them(tmp_path: Path) -> None:
+    text = HEAD + "input: {kind: signal}\nstages: {a: {op: relu}}"
+    pipeline = load(written(tmp_path, text))
+    with pytest.raises(SpecError, match=r"3: input\.kind: the pipeline takes signal, the stream has"):
+        pipeline.plan(FRAMES)
+
+
+@pytest.mark.parametrize("written_as", ["${SIZE:-3}", "'${SIZE:-3}'"])
+@pytest.mark.parametrize(("environment", "size"), [({}, 3), ({"SIZE": "5"}, 5)])
+def test_the_environment_fills_in_what_a_spec_leaves_open(
+    written_as: str, environment: dict[str, str], size: int, tmp_path: Path
+) -> None:
+    text = HEAD + "stages:\n  a:\n    op: moving_average\n    size: " + written_as
+    pipeline = load(written(tmp_path, text), environment)
+    assert pipeline.spec.stages["a"].operator.model_dump()["size"] == size
+
+
+def test_a_kernel_comes_from_a_file_beside_the_spec(tmp_path: Path) -> None:
+    np.save(tmp_path / "k.npy", np.array([1.0, 2.0, 3.0]))
+    pipeline = load(written(tmp_path, HEAD + "stages: {a: {op: correlate, kernel: k.npy}}"))
+    assert pipeline.apply([1.0, 0.0, 0.0], rate_hz=1)["a"].ravel().tolist() == [2, 1, 0]
+
+
+def test_stages_may_stand_in_any_order() -> None:
+    stages = {
+        "difference": {"op": "subtract", "from": ["input", "mean"]},
+        "mean": {"op": "moving_average", "size": 3, "from": "input"},
+    }
+    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
+    y = pipeline.apply([3.0, 6.0, 0.0], rate_hz=1)
+    assert y["difference"].ravel().tolist() == [0, 3, -2]
+
+
+def test_branches_of_different_origin_are_joined_where_their_items_meet() -> None:
+    stages = {
+        "mean": {"op": "moving_average", "size": 4, "pad": "valid"},
+        "rest": {"op": "subtract", "from": ["input", "mean"]},
+    }
+    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
+    x = np.array([1, 2, 3, 6, 5, 4], np.float32)
+    # the means 3, 4, 4.5 are centred at items 2, 3, 4
+    assert pipeline.apply(x, rate_hz=1)["rest"].ravel().tolist() == [3 - 3, 6 - 4, 5 - 4.5]
+    plan = pipeline.plan(Format(kind="signal", shape=(1,)))
+    assert plan.formats["rest"].origin == 2
+    assert plan.explain().data()["stages"][1]["delay_items"] == 1
+
+
+def test_an_explanation_says_delays_in_items_and_milliseconds() -> None:
+    stages = {
+        "a": {"op": "moving_average", "size": 501},
+        "b": {"op": "correlate", "kernel": [1, 2, 3, 4]},
+        "c": {"op": "subtract", "from": ["input", "a"]},
+    }
+    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
+    explanation = pipeline.plan(Format(kind="signal", shape=(1,), rate_hz=100.0)).explain()
+    stages_said = explanation.data()["stages"]
+    # 501 // 2 behind the centre, then 4 - 1 - 4 // 2; a join waits for its latest branch
+    assert [stage["delay_items"] for stage in stages_said] == [250, 251, 250]
+    assert [stage["delay_ms"] for stage in stages_said] == [2500, 2510, 2500]
+    assert "251 items, 2510 ms" in str(explanation)
