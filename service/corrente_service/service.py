@@ -223,7 +223,7 @@ class Service:
         """Does a stream's work, as far as nobody holds it back."""
         while stream.work and not self.egress.holds(stream.name):
             self._do(stream, stream.take())
-        self._due[stream.name] = stream
+            self._due[stream.name] = stream
         if not stream.work:
             self._busy.pop(stream.name, None)
 

@@ -1,0 +1,293 @@
+"""The daemon's half of publishing, without a socket."""
+
+from fractions import Fraction
+
+import pytest
+from corrente import wire
+from corrente.format import Format, format_of
+
+from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange(MEAN)
+
+
+def items(exchange: Exchange, stream: str = "imu/7") -> dict[str, object]:
+    ledger = exchange.service.ingest.streams[stream].ledger
+    assert ledger.is_balanced
+    return ledger.snapshot()
+
+
+def test_a_stream_opens_at_index_zero_with_a_window_and_its_pipelines(exchange):
+    opened = exchange.client().open()
+    assert (opened.next_index, opened.pipelines, opened.notes) == (0, ("mean",), ())
+    assert opened.window_bytes == 8 << 20
+
+
+def test_a_stream_that_no_pipeline_is_for_is_told_the_nearest(exchange):
+    (note,) = exchange.client().open("imo7").notes
+    assert note == "no pipeline is for imo7; the nearest is mean, for imu/*"
+
+
+def test_a_stream_that_does_not_fit_is_told_why():
+    exchange = Exchange({**MEAN, "input": {"channels": 3}})
+    opened = exchange.client().open()
+    assert opened.pipelines == ()
+    assert opened.notes == ("mean: input.channels: the pipeline takes 3, the stream has 2",)
+
+
+def test_blocks_are_acknowledged_once_per_drain(exchange):
+    publisher = exchange.client()
+    opened = publisher.open()
+    for start in (0, 10, 20):
+        block = wire.Block(opened.id, opened.epoch, start, 10, 0)
+        frames = wire.encode(block, ramp(start, start + 10).tobytes())
+        exchange.service.handle(publisher.peer, frames, 0.0)
+    exchange.tick()
+    assert publisher.heard() == [wire.Ack(opened.id, opened.epoch, 30)]
+    assert items(exchange) == {"accepted": 30, "processed": 30, "in_flight": 0, "dropped": {}}
+
+
+def test_a_block_sent_twice_is_taken_once_and_acknowledged_again(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    publisher.send(0, 10)
+    assert publisher.send(0, 10)[0].next_index == 10
+    assert items(exchange)["accepted"] == 10
+
+
+def test_an_overlapping_block_is_trimmed(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7")
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.send(5, 12, t_ns=5_000_000_000)
+    (_, _), (first, _), (second, payload) = subscriber.inbox()
+    assert (first.index, first.count) == (0, 10)
+    assert (second.index, second.count, second.t_ns) == (10, 2, 5_050_000_000)
+    assert bytes(payload) == ramp(10, 12).tobytes()
+
+
+def test_a_loss_gets_one_rewind_and_nothing_behind_it_is_taken(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    publisher.send(0, 10)
+    assert kinds(publisher.send(20, 30)) == ["Ack", "Rewind"]
+    assert kinds(publisher.send(30, 40)) == ["Ack"]
+    assert publisher.send(10, 20)[0].next_index == 20
+    assert publisher.send(30, 40)[1].next_index == 20
+    assert items(exchange)["accepted"] == 20
+
+
+def test_an_end_behind_a_loss_gets_a_rewind(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    assert kinds(publisher.end(10)) == ["Ack", "Rewind"]
+    publisher.send(0, 10)
+    assert publisher.end(10)[-1].ended
+
+
+def test_an_ended_stream_is_forgotten_and_begins_anew_in_a_new_epoch(exchange):
+    publisher = exchange.client()
+    before = publisher.open()
+    publisher.send(0, 10)
+    (ack,) = publisher.end(10)
+    assert (ack.ended, ack.next_index) == (True, 10)
+    assert publisher.end(10)[0].code == "unknown_stream"
+    after = publisher.open()
+    assert after.next_index == 0
+    assert after.epoch > before.epoch
+    assert exchange.service.ended.snapshot()["processed"] == 10
+
+
+def test_a_stream_with_a_live_owner_is_in_use(exchange):
+    exchange.client().open()
+    refused = exchange.client().open()
+    assert (refused.code, refused.path, refused.request) == ("in_use", "imu/7", 1)
+
+
+def test_a_takeover_fences_the_former_owner(exchange):
+    former, latter = exchange.client(), exchange.client()
+    former.open()
+    former.send(0, 10)
+    opened = latter.open(takeover=True)
+    assert opened.next_index == 10
+    assert opened.epoch > former.opened.epoch
+    (refused,) = former.send(10, 20)
+    assert (refused.code, refused.path) == ("fenced", "imu/7")
+    assert former.end(10)[0].code == "fenced"
+    assert latter.send(10, 20)[0].next_index == 20
+
+
+def test_nobody_publishes_on_another_ones_stream(exchange):
+    owner, other = exchange.client(), exchange.client()
+    other.opened = owner.open()
+    assert other.send(0, 10)[0].code == "fenced"
+
+
+def test_a_silent_owner_is_gone_and_its_stream_goes_on_with_another(exchange):
+    former, latter = exchange.client(), exchange.client()
+    former.open()
+    former.send(0, 10)
+    for _ in range(4):
+        exchange.tick(after_s=1.0)
+        latter.say(wire.Ping())
+    assert latter.open().next_index == 10
+    assert former.send(10, 20)[0].code == "unknown_peer"
+
+
+def test_goodbye_leaves_the_stream_without_an_owner(exchange):
+    former, latter = exchange.client(), exchange.client()
+    former.open()
+    former.say(wire.Goodbye("closed"))
+    assert isinstance(latter.open(), wire.Opened)
+
+
+def test_the_same_instance_resumes_with_its_id_and_epoch(exchange):
+    publisher = exchange.client()
+    before = publisher.open()
+    publisher.send(0, 10)
+    publisher.hello()
+    after = publisher.open()
+    assert (after.id, after.epoch, after.next_index) == (before.id, before.epoch, 10)
+
+
+def test_a_daemon_that_was_held_up_does_not_blame_its_peers(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    exchange.tick(after_s=30.0)
+    assert publisher.send(0, 10)[0].next_index == 10
+
+
+def test_an_index_below_the_next_is_taken(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.hello()
+    assert publisher.open(index=9).code == "index_taken"
+    assert publisher.open(index=10).next_index == 10
+
+
+def test_an_index_beyond_the_next_leaves_a_gap(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7")
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.hello()
+    assert publisher.open(index=15).next_index == 15
+    publisher.send(15, 20)
+    said = subscriber.heard()
+    assert kinds(said) == ["Announce", "Block", "Gap", "Block"]
+    assert (said[2].start, said[2].stop, said[2].reason) == (10, 15, "source")
+    assert items(exchange)["accepted"] == 15
+
+
+def test_a_new_stream_may_begin_at_any_index(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/mean/smooth")
+    assert publisher.open(index=1000).next_index == 1000
+    publisher.send(1000, 1010)
+    announce, block = subscriber.heard()
+    assert (announce.index, block.index) == (1000, 1000)
+
+
+@pytest.mark.parametrize("name", ["imu", "imu/7/mean", "imu/7/mean/smooth"])
+def test_a_name_may_not_extend_anothers(exchange, name):
+    publisher = exchange.client()
+    publisher.open()
+    assert publisher.open(name).code == "bad_name"
+    publisher.end(0)
+    assert isinstance(publisher.open(name), wire.Opened)
+
+
+@pytest.mark.parametrize("name", ["", "/", "imu//7", "imu/*", "a b", "x/" * 16 + "x"])
+def test_a_name_that_may_not_be_is_refused(exchange, name):
+    assert exchange.client().open(name).code == "bad_name"
+
+
+def test_another_format_needs_a_takeover_and_begins_the_stream_anew(exchange):
+    publisher, other, subscriber = exchange.client(), exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7")
+    publisher.open()
+    publisher.send(0, 10)
+    wide = format_of((3,), rate_hz=100)
+    assert publisher.open(format=wide).code == "bad_format"
+    assert other.open(format=wide, takeover=True).next_index == 0
+    assert kinds(subscriber.heard()) == ["Announce", "Block", "End", "Announce"]
+
+
+def test_a_stream_is_its_own_source(exchange):
+    thinned = Format(kind="signal", shape=(2,), stride=Fraction(2))
+    assert exchange.client().open(format=thinned).code == "bad_format"
+
+
+def test_there_are_only_so_many_streams():
+    exchange = Exchange(MEAN, streams=2)
+    publisher = exchange.client()
+    publisher.open("imu/1")
+    publisher.open("imu/2")
+    assert publisher.open("imu/3").code == "too_large"
+    publisher.opened = publisher.open("imu/2")
+    publisher.end(0)
+    assert isinstance(publisher.open("imu/3"), wire.Opened)
+
+
+def test_an_index_no_output_could_carry_is_refused(exchange):
+    publisher = exchange.client()
+    assert publisher.open(index=1 << 60).code == "too_large"
+    opened = publisher.open(index=1 << 53)
+    assert publisher.send(1 << 53, (1 << 53) + 1)[0].code == "too_large"
+    assert opened.next_index == 1 << 53
+
+
+def test_an_abandoned_stream_ends():
+    exchange = Exchange(MEAN, stream_idle_s=60)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/mean/smooth")
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.say(wire.Goodbye("closed"))
+    said = []
+    for _ in range(62):
+        exchange.tick(after_s=1.0)
+        said += subscriber.say(wire.Ping())
+    assert [m.index for m in said if isinstance(m, wire.End)] == [10]
+    assert exchange.service.ingest.streams == {}
+
+
+@pytest.mark.parametrize("size", [0, 79, 81, 160])
+def test_a_payload_that_contradicts_its_shape_is_refused_and_the_stream_goes_on(exchange, size):
+    publisher = exchange.client()
+    opened = publisher.open()
+    (refused,) = publisher.say(wire.Block(opened.id, opened.epoch, 0, 10, 0), bytes(size))
+    assert (refused.code, refused.path) == ("bad_payload", "imu/7")
+    assert publisher.send(0, 10)[0].next_index == 10
+
+
+def test_a_block_for_an_unknown_stream_is_refused(exchange):
+    (refused,) = exchange.client().say(wire.Block(99, 1, 0, 1, 0), bytes(8))
+    assert (refused.code, refused.path) == ("unknown_stream", "99")
+
+
+def test_any_time_and_rate_a_publisher_claims_stays_within_the_wire(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("**")
+    publisher.open("imu/1", Format(kind="signal", shape=(2,), rate_hz=5e-324))
+    publisher.send(0, 10, t_ns=wire.MAX_INDEX)
+    publisher.send(5, 15, t_ns=wire.MAX_INDEX)
+    assert kinds(publisher.end(15)) == ["Ack"]
+    times = [m.t_ns for m in subscriber.heard() if isinstance(m, wire.Block)]
+    assert len(times) == 8
+    assert all(abs(t_ns) <= wire.MAX_INDEX for t_ns in times)
+
+
+def test_the_ledger_of_another_stream_is_its_own(exchange):
+    publisher = exchange.client()
+    publisher.open("imu/1")
+    publisher.send(0, 10)
+    publisher.open("imu/2", IMU)
+    publisher.send(0, 3)
+    assert items(exchange, "imu/1")["accepted"] == 10
+    assert items(exchange, "imu/2")["accepted"] == 3

@@ -1,0 +1,162 @@
+"""Connections, bad input and the report, without a socket."""
+
+import msgspec
+import pytest
+from corrente import wire
+
+from tests.service.exchange import MEAN, PATIENT, Exchange, kinds, ramp
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange(MEAN)
+
+
+def test_hello_is_answered_with_the_version_and_the_daemons_name(exchange):
+    assert exchange.stranger().hello() == [wire.Welcome(1, exchange.service.daemon)]
+
+
+@pytest.mark.parametrize(("oldest", "newest"), [(0, 0), (2, 9)])
+def test_a_version_in_common_there_must_be(exchange, oldest, newest):
+    (refused,) = exchange.stranger().say(wire.Hello(oldest, newest, bytes(16)))
+    assert refused.code == "version"
+    assert exchange.service.peers == 0
+
+
+def test_a_later_client_that_still_speaks_this_version_is_welcome(exchange):
+    assert kinds(exchange.stranger().say(wire.Hello(1, 7, bytes(16)))) == ["Welcome"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        wire.Ping(),
+        wire.Status(3),
+        wire.Subscribe(3, ("a",)),
+        wire.Credit(1, 1),
+        wire.Block(1, 1, 0, 0, 0),
+    ],
+)
+def test_who_has_not_said_hello_is_not_known(exchange, message):
+    (refused,) = exchange.stranger().say(message)
+    assert refused.code == "unknown_peer"
+
+
+def test_ping_is_answered(exchange):
+    assert exchange.client().say(wire.Ping()) == [wire.Pong()]
+
+
+def test_a_second_hello_drops_the_subscription_and_keeps_the_streams(exchange):
+    client = exchange.client()
+    client.subscribe("**")
+    client.open()
+    client.hello()
+    assert exchange.service.egress.subscriptions == {}
+    assert client.send(0, 10)[-1].next_index == 10
+
+
+def test_there_are_only_so_many_peers():
+    exchange = Exchange(peers=1)
+    exchange.client()
+    (refused,) = exchange.stranger().hello()
+    assert refused.code == "too_large"
+
+
+HEAD = wire.encode(wire.Ping())[0]
+GARBAGE = {
+    "nothing": [],
+    "an empty frame": [b""],
+    "noise": [bytes(range(256))],
+    "three frames": [HEAD, b"", b""],
+    "a truncated header": [HEAD[:40]],
+    "a length beyond the frame": [b"\xff\x7f" + HEAD[2:]],
+    "an unknown tag": [wire.encode(wire.Ping())[0].replace(b"ping", b"pinG")],
+    "a payload behind a ping": [HEAD, b"x"],
+    "a first frame with more than its header": [HEAD + bytes(64), b"x"],
+    "fields of other types": [b"\x0f\x00\x96\xa5block\xa1x\xa1x\x00\x00\x00".ljust(64, b"\0")],
+    "arrays in arrays": [b"\xff\x7f" + (b"\x91" * 32767).ljust(32830, b"\0")],
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_garbage_is_refused_and_other_streams_go_on(exchange, name, is_known):
+    publisher = exchange.client()
+    publisher.open()
+    sender = exchange.client() if is_known else exchange.stranger()
+    (refused,) = sender.raw(*GARBAGE[name])
+    assert (refused.code, refused.request) == ("bad_message", 0)
+    assert publisher.send(0, 10)[0].next_index == 10
+
+
+def test_a_message_that_only_the_daemon_says_is_refused(exchange):
+    (refused,) = exchange.client().say(wire.Welcome(1, bytes(16)))
+    assert refused.code == "bad_message"
+
+
+def test_a_refusal_is_never_larger_than_a_header(exchange):
+    format = {"kind": "signal", "shape": [1], "dtype": "\N{OX}" * 7000}
+    fields = ["open", 1, "\N{OX}" * 255, format]
+    header = msgspec.msgpack.encode(fields)
+    frame = (len(header).to_bytes(2, "little") + header).ljust(32768, b"\0")
+    (refused,) = exchange.client().raw(frame[: -(-(2 + len(header)) // 64) * 64])
+    assert refused.code == "bad_message"
+
+
+def test_more_notes_than_a_header_holds_are_cut(exchange):
+    pipelines = [{**MEAN, "name": f"mean{k}", "input": {"channels": 3}} for k in range(300)]
+    exchange = Exchange(*pipelines, MEAN)
+    opened = exchange.client().open()
+    assert opened.pipelines == ("mean",)
+    assert len(opened.notes) == wire.MAX_NOTES
+
+
+def test_the_report_counts_what_is_and_what_was(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/*/mean/up")
+    publisher.open("imu/1")
+    publisher.send(0, 10)
+    publisher.end(10)
+    publisher.open("imu/2")
+    publisher.send(0, 5)
+    publisher.send(9, 12)
+    publisher.raw(b"garbage")
+    publisher.say(wire.Status(7))
+    exchange.now_s = 2.5
+    exchange.service.handle(publisher.peer, wire.encode(wire.Status(7)), 2.5)
+    exchange.tick()
+    ((report, payload),) = publisher.inbox()
+    body = msgspec.msgpack.decode(payload)
+    assert report.request == 7
+    assert (body["ready"], body["uptime_s"], body["peers"]) == (True, 2.5, 2)
+    assert body["pipelines"] == {"mean": {"for_each": "imu/*", "backpressure": False}}
+    assert body["refusals"] == {"bad_message": 1}
+    assert list(body["streams"]) == ["imu/2"]
+    stream = body["streams"]["imu/2"]
+    assert (stream["next_index"], stream["is_published"], stream["shape"]) == (5, True, [2])
+    assert stream["pipelines"] == ["mean"]
+    assert body["items"] == {"accepted": 15, "processed": 15, "in_flight": 0, "dropped": {}}
+    assert body["egress"] == {"offered": 14, "sent": 14, "queued": 0, "dropped": 0}
+    assert body["subscriptions"][0]["topics"] == ["imu/*/mean/up"]
+
+
+def test_a_stopping_service_refuses_what_is_new_and_finishes_what_is_in():
+    exchange = Exchange(PATIENT)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/smooth", policy="wait", queue=1, credit=0)
+    opened = publisher.open()
+    publisher.send(0, 10)
+    publisher.send(10, 20)
+    exchange.service.stop()
+    assert exchange.stranger().hello()[0].code == "stopping"
+    assert publisher.open("imu/8").code == "stopping"
+    assert (
+        publisher.say(wire.Block(opened.id, opened.epoch, 20, 1, 0), ramp(20, 21).tobytes()) == []
+    )
+    assert not exchange.service.is_drained
+    subscriber.say(wire.Credit(10, 1 << 30))
+    assert exchange.service.is_drained
+    assert [m.next_index for m in publisher.heard()] == [20]
+    exchange.deliver(exchange.service.dismiss())
+    assert publisher.heard() == [wire.Goodbye("the daemon stops", reconnect=True)]
+    assert kinds(subscriber.heard()) == ["Goodbye"]
