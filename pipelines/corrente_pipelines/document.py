@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -96,20 +96,21 @@ class _Reader:
 
     def scalar(self, node: yaml.Node, path: Path) -> Any:
         def replaced(match: re.Match[str]) -> str:
-            name, default = match.groups()
-            value = self.environment.get(name, default)
-            if value is None:
+            name: str = match[1]
+            default: str | None = match[2]
+            if name not in self.environment and default is None:
                 self.fail(node, path, f"{name} is not set; set it, or write ${{{name}:-default}}")
-            return str(value)
+            return self.environment.get(name, default or "")
 
         text = _VARIABLE.sub(replaced, node.value)
         if text == node.value:
-            return self.scalars.construct_object(node)
+            value: Any = self.scalars.construct_object(node)  # pyright: ignore[reportUnknownMemberType] - PyYAML's stubs
+            return value
         # A replaced value is read like one that was written there: "3" becomes a number.
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
         return text if quoted else yaml.safe_load(text)
 
-    def fail(self, node: yaml.Node, path: Path, message: str) -> Any:
+    def fail(self, node: yaml.Node, path: Path, message: str) -> NoReturn:
         place = f"{self.file}:{node.start_mark.line + 1}"
         name = ".".join(map(str, path))
         raise SpecError([Problem((), ": ".join(filter(None, [place, name, message])))])

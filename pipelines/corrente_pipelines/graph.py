@@ -20,7 +20,7 @@ def graph(spec: Spec) -> Graph:
 
 def _inputs(spec: Spec) -> Graph:
     """What each stage takes from: what it says, else the stage above, at the top the source."""
-    above, inputs = INPUT, {}
+    above, inputs = INPUT, Graph()
     for name, stage in spec.stages.items():
         several = stage.operator.arity > 1
         inputs[name] = stage.inputs or (() if several else (above,))

@@ -1,5 +1,6 @@
 """Kernels as a spec gives them: nested lists, or the path of an .npy file."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from math import exp
 from pathlib import Path
@@ -17,8 +18,8 @@ Nested = tuple[Any, ...]
 
 def resolve(path: str, info: ValidationInfo) -> str:
     """A path in a spec, relative to the folder the spec lies in."""
-    folder = (info.context or {}).get("folder", ".")
-    return str(Path(folder, path))
+    context: Mapping[str, str] = info.context or {}
+    return str(Path(context.get("folder", "."), path))
 
 
 def _kernel(value: Any, info: ValidationInfo) -> Any:

@@ -31,6 +31,12 @@ class Operator(BaseModel):
     arity: ClassVar[int] = 1
     """How many inputs it takes, all of the same stride and aligned."""
 
+    def __eq__(self, other: object) -> bool:
+        # Pydantic would compare what is cached on the instances, too: arrays, which have no truth.
+        if not isinstance(other, Operator) or type(self) is not type(other):
+            return NotImplemented
+        return self.model_dump() == other.model_dump()
+
     @abstractmethod
     def output(self, *formats: Format) -> Format:
         """The format of what comes out; `FormatError` where the input does not fit."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
 from pydantic import model_validator as validator
@@ -71,7 +71,7 @@ class Stage(_Part):
     @validator(mode="before")
     @classmethod
     def _parted(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise ValueError("must be a mapping such as {op: relu}")
         rest = dict(value)
         inputs = rest.pop("from", None)
@@ -98,12 +98,17 @@ class Spec(_Part):
 
 def validate(data: Any, folder: str) -> Spec:
     """The spec that `data` says; paths in it are relative to `folder`. Raises `SpecError`."""
-    if not isinstance(data, Mapping):
+    if not is_mapping(data):
         raise SpecError([Problem((), "a spec is a mapping that starts with corrente: 1")])
     try:
         return Spec.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         raise SpecError([_problem(details) for details in error.errors()]) from None
+
+
+def is_mapping(data: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether the data has keys and values."""
+    return isinstance(data, Mapping)
 
 
 def _problem(details: ErrorDetails) -> Problem:
@@ -147,7 +152,7 @@ def _known_keys(details: ErrorDetails) -> tuple[str, ...]:
     loc = details["loc"]
     if len(loc) > 3 and loc[2] == "operator":
         return (*BY_NAME[str(loc[3])].model_fields, "from")
-    return tuple((Requirements if loc[0] == INPUT and len(loc) > 1 else Spec).model_fields)
+    return tuple((Requirements if loc[:-1] == (INPUT,) else Spec).model_fields)
 
 
 def _nearest(word: str, known: Any) -> str:

@@ -4,11 +4,12 @@ A state is a tree of arrays, scalars, None and tuples. It is written as MessageP
 number, and read into the shape of a like state (which says which tuples are NamedTuples).
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
 
+from corrente.format import Items
 from corrente_pipelines.operator import State
 
 SCHEMA = 1
@@ -53,10 +54,10 @@ def load(data: bytes, like: State) -> State:
 
 
 def _node(state: State) -> _Node:
-    if isinstance(state, np.ndarray):
+    if _is_array(state):
         little = state.astype(state.dtype.newbyteorder("<"), copy=False)
         return _Array(state.dtype.name, state.shape, little.tobytes())
-    if isinstance(state, tuple):
+    if _is_tuple(state):
         return _Tuple(tuple(_node(item) for item in state))
     if isinstance(state, np.generic):
         return _Scalar(state.item())
@@ -68,19 +69,27 @@ def _node(state: State) -> _Node:
 def _state(node: _Node, like: State) -> State:
     match node:
         case _Array(dtype, shape, data):
-            if not isinstance(like, np.ndarray) or like.dtype.name != dtype:
+            if not _is_array(like) or like.dtype.name != dtype:
                 raise ValueError(f"the state holds a {dtype} array where none is expected")
             stored = np.dtype(dtype).newbyteorder("<")
             return np.frombuffer(data, stored).astype(dtype).reshape(shape)
         case _Tuple(items):
-            if not isinstance(like, tuple) or len(like) != len(items):
+            if not _is_tuple(like) or len(like) != len(items):
                 raise ValueError("the state's tuples differ from the expected ones")
             return _tuple_like(like, [_state(*pair) for pair in zip(items, like, strict=True)])
         case _Scalar(value):
-            if isinstance(like, tuple | np.ndarray):
+            if _is_tuple(like) or _is_array(like):
                 raise ValueError("the state holds a scalar where none is expected")
             return value
 
 
 def _tuple_like(like: tuple[Any, ...], items: list[State]) -> State:
     return tuple(items) if type(like) is tuple else type(like)(*items)
+
+
+def _is_array(state: State) -> TypeGuard[Items]:
+    return isinstance(state, np.ndarray)
+
+
+def _is_tuple(state: State) -> TypeGuard[tuple[State, ...]]:
+    return isinstance(state, tuple)

@@ -7,8 +7,10 @@ import pytest
 
 from corrente.format import Format
 from corrente_pipelines import Pipeline, SpecError, load
+from corrente_pipelines.operators.correlate import Correlate
 
 HEAD = "corrente: 1\nname: example\n"
+SIGNAL = Format(kind="signal", shape=(1,))
 FRAMES = Format(kind="frames", shape=(480, 640), dtype="uint8", rate_hz=30.0)
 
 
@@ -136,7 +138,9 @@ def test_a_format_that_does_not_fit_is_refused_before_any_data(
 def test_requirements_name_the_stream_that_does_not_meet_them(tmp_path: Path) -> None:
     text = HEAD + "input: {kind: signal}\nstages: {a: {op: relu}}"
     pipeline = load(written(tmp_path, text))
-    with pytest.raises(SpecError, match=r"3: input\.kind: the pipeline takes signal, the stream has"):
+    with pytest.raises(
+        SpecError, match=r"3: input\.kind: the pipeline takes signal, the stream has"
+    ):
         pipeline.plan(FRAMES)
 
 
@@ -193,3 +197,12 @@ def test_an_explanation_says_delays_in_items_and_milliseconds() -> None:
     assert [stage["delay_items"] for stage in stages_said] == [250, 251, 250]
     assert [stage["delay_ms"] for stage in stages_said] == [2500, 2510, 2500]
     assert "251 items, 2510 ms" in str(explanation)
+
+
+def test_operators_are_equal_by_what_the_spec_says_whatever_they_have_cached() -> None:
+    one, two, other = (Correlate(kernel=[1, 2, taps]) for taps in (3, 3, 4))
+    for operator in (one, two):
+        operator.step(operator.start(SIGNAL), np.zeros((9, 1), np.float32))
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != other

@@ -1,0 +1,63 @@
+"""`corrente explain`: what a spec will do, and whether it can."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corrente.format import Format, FormatError, format_of
+from corrente_pipelines import Pipeline, SpecError, load
+
+
+def explain(
+    spec: Annotated[Path, typer.Argument(help="The pipeline's YAML file.", show_default=False)],
+    shape: Annotated[
+        str | None,
+        typer.Option(help="Shape of one item: 3 for a signal, 480x640 or 480x640x3 for frames."),
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="dtype of the items.")] = None,
+    rate_hz: Annotated[float | None, typer.Option(help="Items per second.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Validate a spec; print the formats and delays of its stages.
+
+    What the spec's `input` leaves open comes from the options. Exits with 1 where the spec, or the
+    format, cannot work.
+    """
+    try:
+        pipeline = load(spec)
+        format = source_format(pipeline, shape, dtype, rate_hz)
+        plan = None if format is None else pipeline.plan(format)
+    except (SpecError, FormatError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    if plan is not None:
+        typer.echo(json.dumps(plan.explain().data()) if as_json else plan.explain())
+    elif as_json:
+        typer.echo(json.dumps({"pipeline": pipeline.name, "stages": list(pipeline.graph)}))
+    else:
+        typer.echo(f"{spec}: valid; stages {', '.join(pipeline.graph)}")
+        typer.echo("say --shape, such as 480x640, to see formats and delays")
+
+
+def source_format(
+    pipeline: Pipeline, shape: str | None, dtype: str | None, rate_hz: float | None
+) -> Format | None:
+    """The format that the options and the spec's requirements give, None without a shape.
+
+    Raises `FormatError` where the shape is none.
+    """
+    asked = pipeline.spec.input
+    open_shape = asked.format()
+    sizes = _sizes(shape) if shape else (open_shape.shape if open_shape else None)
+    if sizes is None:
+        return None
+    return format_of(sizes, rate_hz or asked.rate_hz or 1.0, dtype or asked.dtype or "float32")
+
+
+def _sizes(shape: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in shape.lower().split("x"))
+    except ValueError:
+        raise FormatError(f"a shape is sizes joined by x, such as 480x640, got {shape!r}") from None
