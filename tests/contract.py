@@ -1,6 +1,7 @@
 """What every operator and every plan keeps, checked for one case at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def cuts(draw: st.DrawFn, length: int) -> list[slice]:
     """A signal of that length in blocks, some of them empty, some of one item."""
     inner = draw(st.lists(st.integers(0, length), max_size=8))
     edges = [0, *sorted(inner), length]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def stream(operator: Operator, format: Format, x: list[Items], blocks: list[slice]) -> Items:

@@ -31,6 +31,9 @@ class Operator(BaseModel):
     arity: ClassVar[int] = 1
     """How many inputs it takes, all of the same stride and aligned."""
 
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
     def __eq__(self, other: object) -> bool:
         # Pydantic would compare what is cached on the instances, too: arrays, which have no truth.
         if not isinstance(other, Operator) or type(self) is not type(other):

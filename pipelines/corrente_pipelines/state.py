@@ -60,7 +60,8 @@ def _node(state: State) -> _Node:
     if _is_tuple(state):
         return _Tuple(tuple(_node(item) for item in state))
     if isinstance(state, np.generic):
-        return _Scalar(state.item())
+        scalar: bool | int | float | str = state.item()
+        return _Scalar(scalar)
     if state is None or isinstance(state, bool | int | float | str):
         return _Scalar(state)
     raise TypeError(f"a state holds arrays, scalars, None and tuples, got {type(state).__name__}")
