@@ -1,7 +1,7 @@
 """A pipeline: a spec that was found to be sound, ready to be planned for a format."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from corrente_pipelines.plan import Plan
 from corrente_pipelines.spec import Spec, validate
 from corrente_pipelines.step import plan_steps
 
-APPLY_BYTES = 16 << 20
+RUN_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,19 @@ class Pipeline:
         items = np.asarray(x)
         items = items[:, np.newaxis] if items.ndim == 1 else items
         plan = self.plan(format_of(items.shape[1:], rate_hz, items.dtype.name))
-        return run(plan, items)
+        return run(plan, [items])
 
 
-def run(plan: Plan, items: Items) -> dict[str, Items]:
-    """The whole output of every stage, computed in blocks that fit into memory."""
-    stream = plan.start()
-    length = max(1, APPLY_BYTES // plan.format.item_bytes)
-    parts = [stream.push(items[start : start + length]) for start in range(0, len(items), length)]
+def run(plan: Plan, blocks: Iterable[Items], want: Iterable[str] | None = None) -> dict[str, Items]:
+    """The whole output of the stages wanted (all by default) for a recording in blocks."""
+    names = list(plan.formats if want is None else want)
+    stream = plan.start(names)
+    length = max(1, RUN_BYTES // plan.format.item_bytes)
+    parts: list[dict[str, Items]] = []
+    for block in blocks:  # a whole recording may be one, too large to be computed on at once
+        parts += (stream.push(block[k : k + length]) for k in range(0, len(block), length))
     parts.append(stream.finish())
-    return {name: np.concatenate([part[name] for part in parts]) for name in plan.formats}
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Pipeline:

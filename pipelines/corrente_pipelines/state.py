@@ -1,7 +1,7 @@
 """States as bytes, without pickle.
 
-A state is a tree of arrays, scalars, None and tuples. It is written as MessagePack behind a schema
-number, and read into the shape of a like state (which says which tuples are NamedTuples).
+A state is a tree of arrays, plain scalars, None and tuples. It is written as MessagePack behind a
+schema number, and read into the shape of a like state (which says which tuples are NamedTuples).
 """
 
 from typing import Any, TypeGuard
@@ -59,9 +59,6 @@ def _node(state: State) -> _Node:
         return _Array(state.dtype.name, state.shape, little.tobytes())
     if _is_tuple(state):
         return _Tuple(tuple(_node(item) for item in state))
-    if isinstance(state, np.generic):
-        scalar: bool | int | float | str = state.item()
-        return _Scalar(scalar)
     if state is None or isinstance(state, bool | int | float | str):
         return _Scalar(state)
     raise TypeError(f"a state holds arrays, scalars, None and tuples, got {type(state).__name__}")

@@ -1,0 +1,70 @@
+"""`corrente run`: a recording through a pipeline, without a daemon."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from corrente.format import FormatError, Items
+from corrente.sources import SYNTHETIC, Source, read_items
+from corrente_pipelines import Plan, SpecError, load
+from corrente_pipelines import run as through
+
+
+def run(
+    spec: Annotated[Path, typer.Argument(help="The pipeline's YAML file.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="npy, npz (PATH:NAME for one array of several), csv, a video, a folder of images.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The npz to write.", show_default=False)],
+    rate_hz: Annotated[
+        float | None, typer.Option(help="Items per second, if neither spec nor input says it.")
+    ] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Write this stage; again for more. All by default.")
+    ] = None,
+) -> None:
+    """Run a recording through a pipeline: one array per stage, the bits that the daemon gives.
+
+    Exits with 1 where the spec, the recording or their formats do not fit.
+    """
+    try:
+        if source in SYNTHETIC:
+            raise FormatError(f"{source} has no end; run takes a recording")
+        pipeline = load(spec)
+        recording = read_items(source, rate_hz or pipeline.spec.input.rate_hz)
+        plan = pipeline.plan(recording.format)
+        outputs = through(plan, _counted(recording), _wanted(plan, stage))
+    except (SpecError, FormatError, OSError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    np.savez(out, allow_pickle=False, **outputs)
+    for name, items in outputs.items():
+        typer.echo(f"{name}: {items.shape} {items.dtype}")
+
+
+def _wanted(plan: Plan, stages: list[str] | None) -> list[str]:
+    for name in stages or []:
+        if name not in plan.formats:
+            raise FormatError(f"there is no stage {name}; there are {', '.join(plan.formats)}")
+    return stages or list(plan.formats)
+
+
+def _counted(recording: Source) -> Iterator[Items]:
+    """The recording's blocks, counted on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.completed:.0f} items"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("items", total=None)
+        for block in recording.blocks():
+            yield block
+            progress.advance(task, len(block))
