@@ -52,7 +52,9 @@ class Connection:
         if self._failure is not None:
             raise self._failure
         assert timeout_s is not None
-        raise Timeout(f"{what} within {round(timeout_s, 3):g} s ({self.address}: {self._link.state})")
+        raise Timeout(
+            f"{what} within {round(timeout_s, 3):g} s ({self.address}: {self._link.state})"
+        )
 
     def close(self) -> None:
         """Say goodbye and end the thread. More than once, and from any thread."""

@@ -1,0 +1,55 @@
+"""The console script. `pub` and `sub` need the light client only; the rest is the service's."""
+
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+
+from corrente import playing, printing
+from corrente.errors import CorrenteError
+
+
+def main() -> None:
+    """What `corrente` runs; exits 1 where a command fails, 2 where it cannot begin."""
+    name, *rest = sys.argv[1:] or [""]
+    if name in ("pub", "sub"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container ends as by Ctrl-C
+        sys.exit(pub(rest) if name == "pub" else sub(rest))
+    try:
+        from corrente_service.commands import app
+    except ModuleNotFoundError as error:
+        print(
+            f"corrente: {name or 'this'} needs the service ({error.name} is not installed): "
+            "pip install 'corrente[service]'\nwithout it there are: corrente pub, corrente sub",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    app()
+
+
+def pub(argv: list[str]) -> int:
+    """`corrente pub`; the exit code, 130 where it was interrupted before the source's end."""
+    return _run("pub", playing.play, playing.parser().parse_args(argv), interrupted=130)
+
+
+def sub(argv: list[str]) -> int:
+    """`corrente sub`; the exit code. To interrupt it is how to end it."""
+    return _run("sub", printing.print_blocks, printing.parser().parse_args(argv), interrupted=0)
+
+
+def _run(
+    name: str, command: Callable[[Namespace], None], options: Namespace, interrupted: int
+) -> int:
+    try:
+        command(options)
+    except KeyboardInterrupt:
+        return interrupted
+    except BrokenPipeError:
+        # Nobody reads any more, as behind `| head`: what Python flushes at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (CorrenteError, ValueError, OSError) as error:
+        print(f"corrente {name}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,103 @@
+"""`corrente sub`: the blocks of topics, a line each."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from corrente import wire
+from corrente.block import Block
+from corrente.subscriber import Subscriber
+
+MOST_CHANNELS = 6
+"""How many channels of the last item a readable line shows."""
+
+
+def parser() -> ArgumentParser:
+    """The arguments of `corrente sub`."""
+    parser = ArgumentParser(
+        "corrente sub", description="Print the blocks of topics until they end, a line each."
+    )
+    parser.add_argument("address", help="of the daemon: tcp://127.0.0.1:5555")
+    parser.add_argument(
+        "topics",
+        nargs="+",
+        metavar="topic",
+        help="STREAM/PIPELINE/STAGE, or STREAM; * is one level, ** any number",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON, with the items of signals")
+    parser.add_argument("--since", type=_since, default="now", metavar="now|first|INDEX")
+    parser.add_argument("--policy", choices=["drop", "wait"], default="drop")
+    parser.add_argument("--queue", type=int, default=256, help="blocks that may wait")
+    parser.add_argument("--timeout-s", type=float, help="how long to wait for a block")
+    return parser
+
+
+def print_blocks(options: Namespace) -> None:
+    """Print every block until the topics end."""
+    with Subscriber(
+        options.address,
+        *options.topics,
+        since=options.since,
+        policy=options.policy,
+        queue=options.queue,
+        timeout_s=options.timeout_s,
+    ) as subscriber:
+        for block in subscriber:
+            line = json_line(block) if options.json else text_line(block)
+            print(line, flush=True)
+
+
+def json_line(block: Block) -> str:
+    """A block as JSON. Frames come without their items; what is not finite is null."""
+    fields: dict[str, Any] = {
+        "topic": block.topic,
+        "stream": block.stream,
+        "pipeline": block.pipeline,
+        "stage": block.stage,
+        "index": block.index,
+        "count": len(block.data),
+        "t_ns": block.t_ns,
+        "gap": block.gap,
+        "last": block.last,
+        "kind": block.format.kind,
+        "shape": block.format.shape,
+        "rate_hz": block.format.rate_hz,
+        "labels": block.format.labels,
+    }
+    if block.format.kind == "signal":
+        fields["data"] = block.data.tolist()
+    return msgspec.json.encode(fields).decode()
+
+
+def text_line(block: Block) -> str:
+    """A block in words: where it lies, what is missing before it, what its last item is like."""
+    parts = [f"{block.topic} [{block.index}, {block.index + len(block.data)})"]
+    if block.gap is not None:
+        parts.append(f"gap [{block.gap[0]}, {block.gap[1]})")
+    if len(block.data):
+        parts.append(_last_item(block))
+    if block.last:
+        parts.append("end")
+    return "  ".join(parts)
+
+
+def _last_item(block: Block) -> str:
+    item = block.data[-1]
+    if block.format.kind == "frames":
+        size = "x".join(map(str, item.shape))
+        return f"{size}  mean {np.mean(item):.4g}  min {np.min(item):.4g}  max {np.max(item):.4g}"
+    labels = block.format.labels
+    shown = range(min(len(item), MOST_CHANNELS))
+    if labels and len(labels) > MOST_CHANNELS:
+        shown = range(best := int(np.argmax(item)), best + 1)
+    return "  ".join(f"{labels[k]} {item[k]:.4g}" if labels else f"{item[k]:.4g}" for k in shown)
+
+
+def _since(text: str) -> wire.Since:
+    match text:
+        case "now" | "first":
+            return text
+        case _:
+            return int(text)

@@ -1,0 +1,125 @@
+"""`corrente pub` and `corrente sub`, against a daemon of the tests' own."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corrente import Block, Format, wire
+from corrente.command import pub, sub
+from corrente.printing import json_line, text_line
+
+CORRENTE = str(Path(sys.executable).with_name("corrente"))
+SIGNAL = Format(kind="signal", shape=(2,), rate_hz=10.0, labels=("x", "y"))
+X = np.array([[1.5, 2], [3, np.nan]], "float32")
+
+
+def block(format, data, **more):
+    return Block("imu/7", "p", "s", 5, data, 99, format, **more)
+
+
+def test_a_file_goes_out_and_its_blocks_come_in(daemon, tmp_path, capsys):
+    x = np.arange(20, dtype="float32").reshape(10, 2)
+    np.save(tmp_path / "x.npy", x)
+    argv = [daemon.address, "imu/7", str(tmp_path / "x.npy"), "--rate-hz", "1000", "--fast"]
+    daemon.pipelines = ()
+
+    def publish():
+        daemon.hears(wire.Subscribe)
+        assert pub(argv) == 0
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    assert sub([daemon.address, "imu/7", "--json", "--timeout-s", "5"]) == 0
+    publisher.join()
+    out, err = capsys.readouterr()
+    first, last = map(json.loads, out.splitlines())
+    assert (first["topic"], first["index"], first["count"]) == ("imu/7", 0, 10)
+    assert first["data"] == x.tolist()
+    assert (last["index"], last["last"]) == (10, True)
+    assert err == "corrente pub: imu/7: no pipeline takes this stream\n"
+
+
+def test_at_its_own_pace_a_block_leaves_when_it_would_have_been_measured(daemon, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(100, "float32"))
+    assert pub([daemon.address, "s", str(tmp_path / "x.npy"), "--rate-hz", "1000"]) == 0
+    blocks = daemon.hears(wire.Block)
+    assert [said.count for said in blocks] == [50, 50]
+    assert blocks[1].t_ns - blocks[0].t_ns == 50_000_000
+
+
+def test_a_block_as_json_is_one_line_of_json():
+    said = json.loads(json_line(block(SIGNAL, X, gap=(2, 5))))
+    assert (said["topic"], said["index"], said["count"]) == ("imu/7/p/s", 5, 2)
+    assert (said["t_ns"], said["gap"], said["last"]) == (99, [2, 5], False)
+    assert said["data"] == [[1.5, 2.0], [3.0, None]]
+    assert (said["labels"], said["shape"]) == (["x", "y"], [2])
+
+
+def test_frames_as_json_leave_their_pixels_out():
+    frames = Format(kind="frames", shape=(4, 5), dtype="uint8", rate_hz=1.0)
+    said = json.loads(json_line(block(frames, np.zeros((3, 4, 5), "uint8"))))
+    assert "data" not in said
+    assert (said["count"], said["shape"]) == (3, [4, 5])
+
+
+def test_a_block_in_words():
+    frames = Format(kind="frames", shape=(1, 2), dtype="uint8", rate_hz=1.0)
+    digits = Format(kind="signal", shape=(10,), rate_hz=1.0, labels=tuple("0123456789"))
+    assert text_line(block(SIGNAL, X, gap=(2, 5))) == "imu/7/p/s [5, 7)  gap [2, 5)  x 3  y nan"
+    assert text_line(block(SIGNAL, X[:0], last=True)) == "imu/7/p/s [5, 5)  end"
+    assert (
+        text_line(block(frames, np.array([[[1, 4]]], "uint8")))
+        == "imu/7/p/s [5, 6)  1x2  mean 2.5  min 1  max 4"
+    )
+    assert text_line(block(digits, np.eye(10, dtype="float32")[7:8])) == "imu/7/p/s [5, 6)  7 1"
+
+
+@pytest.mark.parametrize(
+    ("run", "argv"),
+    [
+        (pub, ["tcp://127.0.0.1:9", "s", "nowhere.npy"]),
+        (pub, ["tcp://127.0.0.1:9", "s", "nothing.txt"]),
+        (pub, ["nowhere", "s", "sine"]),
+        (sub, ["nowhere", "s"]),
+        (sub, ["tcp://127.0.0.1:9", "a b"]),
+        (sub, ["tcp://127.0.0.1:9", "s", "--timeout-s", "0.01"]),
+    ],
+    ids=range(6),
+)
+def test_what_fails_says_so_in_one_line_and_exits_with_1(run, argv, capsys):
+    assert run(argv) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"corrente {run.__name__}: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 0), ("SIGTERM", 0)])
+def test_a_signal_ends_sub_cleanly(daemon, name, code):
+    argv = [CORRENTE, "sub", daemon.address, "s"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        daemon.hears(wire.Subscribe)
+        daemon.hears(wire.Credit)
+        process.send_signal(signal.Signals[name])
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (code, b"", b"")
+    daemon.hears(wire.Goodbye)
+
+
+@pytest.mark.slow
+def test_a_signal_ends_pub_and_leaves_the_stream(daemon):
+    argv = [CORRENTE, "pub", daemon.address, "s", "sine"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        daemon.hears(wire.Block)
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (130, b"", b"")
+    daemon.hears(wire.Goodbye)
+    assert "s" in daemon.streams
