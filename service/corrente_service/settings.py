@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     http: Annotated[str, AfterValidator(_servable)] = "127.0.0.1:8080"
     limits: Limits = Limits()
 
+    @property
+    def address(self) -> str:
+        """Where a client on this machine finds the daemon."""
+        return reachable(self.bind)
+
 
 def read(**given: Any) -> Settings:
     """The settings given (None: not given), the rest from the environment.
@@ -59,6 +64,11 @@ def read(**given: Any) -> Settings:
     except ValidationError as error:
         lines = [_line(tuple(map(str, e["loc"])), e["msg"], e["input"]) for e in error.errors()]
         raise SettingsError("\n".join(lines)) from None
+
+
+def reachable(endpoint: str) -> str:
+    """The endpoint as a client on the same machine says it."""
+    return re.sub(r"^tcp://(0\.0\.0\.0|\*|\[::\]):", "tcp://127.0.0.1:", endpoint)
 
 
 def _line(path: tuple[str, ...], message: str, got: Any) -> str:

@@ -70,7 +70,7 @@ class Client:
         self.formats: dict[int, Format] = {}
         self._requests = count(1)
 
-    def raw(self, *frames: bytes) -> list[Any]:
+    def raw(self, *frames: wire.Buffer) -> list[Any]:
         """Sends frames as they are; gives the messages that come."""
         self.exchange.service.handle(self.peer, list(frames), self.exchange.now_s)
         self.exchange.tick()

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from corrente import wire
-from corrente.format import format_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from corrente import wire
+from corrente.format import format_of
 from tests.service.exchange import IMU, MEAN, PATIENT, Exchange, kinds, ramp
 
 
@@ -92,7 +92,7 @@ def test_all_subscribers_of_a_topic_get_the_same_frames(exchange):
     opened = publisher.open()
     block = wire.Block(opened.id, opened.epoch, 0, 10, 0)
     exchange.service.handle(publisher.peer, wire.encode(block, ramp(0, 10).tobytes()), 0.0)
-    sent = {peer: frames for peer, frames in exchange.service.tick(0.0)}
+    sent = dict(exchange.service.tick(0.0))
     assert sent[one.peer] is sent[other.peer]
 
 
@@ -298,10 +298,10 @@ def test_a_slow_subscriber_is_not_cut():
 @settings(deadline=None, max_examples=50)
 @given(
     cuts=st.lists(st.integers(1, 9), min_size=1, max_size=20),
-    credits=st.lists(st.integers(0, 12), max_size=12),
+    grants=st.lists(st.integers(0, 12), max_size=12),
     queue=st.integers(1, 4),
 )
-def test_blocks_and_gaps_tell_every_item_once(cuts, credits, queue):
+def test_blocks_and_gaps_tell_every_item_once(cuts, grants, queue):
     exchange = Exchange(MEAN)
     publisher, subscriber = exchange.client(), exchange.client()
     said = subscriber.subscribe("imu/7/mean/smooth", credit=0, queue=queue)
@@ -309,8 +309,8 @@ def test_blocks_and_gaps_tell_every_item_once(cuts, credits, queue):
     start = 0
     for k, n in enumerate(cuts):
         publisher.send(start, start := start + n)
-        if k < len(credits):
-            said += subscriber.say(wire.Credit(credits[k], 1 << 30))
+        if k < len(grants):
+            said += subscriber.say(wire.Credit(grants[k], 1 << 30))
     publisher.end(start)
     said += subscriber.say(wire.Credit(1000, 1 << 30))
     at = 0

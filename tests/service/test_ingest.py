@@ -3,9 +3,9 @@
 from fractions import Fraction
 
 import pytest
+
 from corrente import wire
 from corrente.format import Format, format_of
-
 from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from corrente import wire
 from corrente.format import Format, format_of
 from corrente_pipelines import Pipeline, Plan
 from corrente_service.runner import Output, Runner, Topic
-
 from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
 
 RAW, SMOOTH = Topic("imu/7", "", ""), Topic("imu/7", "mean", "smooth")
@@ -164,6 +164,7 @@ def test_an_output_of_another_rate_has_the_time_of_its_place_in_the_source():
     runner.open("imu/7", format_of((1,), rate_hz=10), 0)
     items = np.zeros((10, 1), np.float32)
     (output,) = runner.push("imu/7", items, 5_000_000_000, {"mean": frozenset({"smooth"})})
+    assert isinstance(output, Output)
     # `valid` with 4 taps: the first output has its centre, K // 2, at item 2: 0.2 s after the first
     origin = pipeline.plan(format_of((1,), rate_hz=10)).formats["smooth"].origin
     assert output.t_ns == 5_000_000_000 + round(origin * 100_000_000)

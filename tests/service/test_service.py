@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from corrente import wire
 
+from corrente import wire
 from tests.service.exchange import MEAN, PATIENT, Exchange, kinds, ramp
 
 
@@ -62,15 +62,15 @@ def test_there_are_only_so_many_peers():
     assert refused.code == "too_large"
 
 
-HEAD = wire.encode(wire.Ping())[0]
-GARBAGE = {
+HEAD = bytes(wire.encode(wire.Ping())[0])
+GARBAGE: dict[str, list[bytes]] = {
     "nothing": [],
     "an empty frame": [b""],
     "noise": [bytes(range(256))],
     "three frames": [HEAD, b"", b""],
     "a truncated header": [HEAD[:40]],
     "a length beyond the frame": [b"\xff\x7f" + HEAD[2:]],
-    "an unknown tag": [wire.encode(wire.Ping())[0].replace(b"ping", b"pinG")],
+    "an unknown tag": [HEAD.replace(b"ping", b"pinG")],
     "a payload behind a ping": [HEAD, b"x"],
     "a first frame with more than its header": [HEAD + bytes(64), b"x"],
     "fields of other types": [b"\x0f\x00\x96\xa5block\xa1x\xa1x\x00\x00\x00".ljust(64, b"\0")],
@@ -153,9 +153,9 @@ def test_a_stopping_service_refuses_what_is_new_and_finishes_what_is_in():
     assert (
         publisher.say(wire.Block(opened.id, opened.epoch, 20, 1, 0), ramp(20, 21).tobytes()) == []
     )
-    assert not exchange.service.is_drained
+    was_drained = exchange.service.is_drained
     subscriber.say(wire.Credit(10, 1 << 30))
-    assert exchange.service.is_drained
+    assert (was_drained, exchange.service.is_drained) == (False, True)
     assert [m.next_index for m in publisher.heard()] == [20]
     exchange.deliver(exchange.service.dismiss())
     assert publisher.heard() == [wire.Goodbye("the daemon stops", reconnect=True)]

@@ -1,0 +1,84 @@
+"""`corrente serve`: the daemon, and the web beside it."""
+
+import logging
+import secrets
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+import zmq
+
+from corrente.wire import INSTANCE_BYTES
+from corrente_pipelines import warm
+from corrente_service import settings
+from corrente_service.daemon import Daemon
+from corrente_service.folder import FolderError, load_folder
+from corrente_service.service import Service
+from corrente_service.web.process import WebProcess
+
+
+def serve(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="The folder of specs.", show_default="CORRENTE_FOLDER, or ."),
+    ] = None,
+    bind: Annotated[
+        str | None,
+        typer.Option(
+            help="Where clients connect; port 0 is any free one.",
+            show_default="CORRENTE_BIND, or tcp://127.0.0.1:5555",
+        ),
+    ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT for /livez, /readyz and /metrics; empty for none.",
+            show_default="CORRENTE_HTTP, or 127.0.0.1:8080",
+        ),
+    ] = None,
+) -> None:
+    """Run the pipelines in a folder over the streams that come.
+
+    Prints a line `ready ADDRESS [URL]` when it is. SIGTERM drains, and exits with 0. A bad spec or
+    setting exits with 2 before anything is opened.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    try:
+        chosen = settings.read(folder=folder, bind=bind, http=http)
+        pipelines = load_folder(chosen.folder)
+    except (settings.SettingsError, FolderError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
+    warm()
+    service = Service(
+        pipelines.values(), chosen.limits, secrets.token_bytes(INSTANCE_BYTES), time.monotonic()
+    )
+    with ExitStack() as stack:
+        try:
+            web = stack.enter_context(WebProcess(chosen.http)) if chosen.http else None
+            daemon = stack.enter_context(Daemon(service, chosen.bind))
+        except OSError as error:
+            typer.echo(f"http: {chosen.http}: {error}", err=True)
+            raise typer.Exit(2) from None
+        except zmq.ZMQError as error:
+            typer.echo(f"bind: {chosen.bind}: {error}", err=True)
+            raise typer.Exit(2) from None
+        daemon.stop_on_signals()
+        if web is not None:
+            web.start(settings.reachable(daemon.endpoint))
+        typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")
+        daemon.run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """What a signal does before anything was taken in."""
+    sys.exit(0)

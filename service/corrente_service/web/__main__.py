@@ -1,0 +1,43 @@
+"""`python -m corrente_service.web`: serves HTTP on a listening socket that it inherits."""
+
+import argparse
+import contextlib
+import os
+import socket
+import threading
+
+import uvicorn
+
+from corrente_service.web.app import create_app
+
+GRACE_S = 1
+
+
+def main() -> None:
+    """Serves until it is told to stop, or until the other end of the lifeline is closed."""
+    parser = argparse.ArgumentParser(prog="corrente_service.web", description=__doc__)
+    parser.add_argument("--address", required=True, help="where the daemon is")
+    parser.add_argument("--socket", type=int, required=True, help="a listening socket's number")
+    parser.add_argument("--lifeline", type=int, required=True, help="a pipe's reading end")
+    given = parser.parse_args()
+    config = uvicorn.Config(
+        create_app(given.address),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=_watch, args=(given.lifeline, server), daemon=True).start()
+    with socket.socket(fileno=given.socket) as listening, contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+
+
+def _watch(lifeline: int, server: uvicorn.Server) -> None:
+    """Stops the server when the daemon is gone, however it went."""
+    os.read(lifeline, 1)
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""What all tests may ask for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import Serving, write_specs
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    """`serve(spec, ..., arguments=(), **settings)` starts a daemon; it must end with 0."""
+    with ExitStack() as stack:
+
+        def start(*specs: dict[str, Any], arguments: tuple[str, ...] = (), **settings: str) -> Any:
+            folder = write_specs(tmp_path, *specs)
+            return stack.enter_context(Serving(folder, *arguments, **settings))
+
+        yield start
