@@ -1,0 +1,100 @@
+"""Watching a topic: its rate, its latency, and whether every bit is that of an offline run."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from corrente import Block, Subscriber
+from corrente.format import Items
+from corrente_pipelines import Pipeline
+from corrente_service.demo.feed import Feed
+
+OFFLINE_BYTES = 4 << 20
+RECENT = 1000
+
+
+class Watch:
+    """One stage of a pipeline over a feed, as a subscriber sees it.
+
+    What comes is compared with a second run of the same pipeline in this process, cut into blocks
+    of another size.
+    """
+
+    def __init__(self, feed: Feed, pipeline: Pipeline, stage: str) -> None:
+        self.feed = feed
+        self.topic = f"{feed.stream}/{pipeline.name}/{stage}"
+        self.items = 0
+        self.missing = 0
+        self.differing = 0
+        self.is_complete = False
+        self.latest: Items | None = None
+        self.latencies_s: deque[float] = deque(maxlen=RECENT)
+        self._stage = stage
+        self._plan = pipeline.plan(feed.format)
+        self._offline = self._plan.start([stage])
+        self._expected = self._plan.formats[stage].empty()
+        self._pushed = 0
+        self._is_offline_ended = False
+        (self._delay,) = (step.delay for step in self._plan.steps if step.name == stage)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the stage's channels."""
+        return self._plan.formats[self._stage].labels
+
+    def run(self, subscriber: Subscriber, seen: Callable[[Block], None]) -> None:
+        """Look at every block until the topic ends."""
+        for block in subscriber:
+            self._look(block)
+            seen(block)
+
+    def _look(self, block: Block) -> None:
+        now_s = time.monotonic()
+        if block.gap is not None:
+            self._drop(block.gap[1] - block.gap[0])
+        if len(block.data):
+            last = int(block.source_index(len(block.data) - 1)) + self._delay
+            if last < self.feed.sent:  # what the end flushes out waited for no item
+                self.latencies_s.append(now_s - self.feed.sent_s(last))
+            self._compare(block.data)
+            self.items += len(block.data)
+            self.latest = block.data[-1]
+        if block.last:
+            self._finish()
+
+    def _compare(self, data: Items) -> None:
+        self.differing += data.tobytes() != self._offline_items(len(data)).tobytes()
+
+    def _drop(self, count: int) -> None:
+        self.missing += count
+        self._offline_items(count)
+
+    def _offline_items(self, count: int) -> Items:
+        """The next items of the second run, fewer where it has no more."""
+        while len(self._expected) < count and self._pushed < self.feed.sent:
+            self._push()
+        if len(self._expected) < count:
+            self._end_offline()
+        items, self._expected = self._expected[:count], self._expected[count:]
+        return items
+
+    def _push(self) -> None:
+        most = max(1, OFFLINE_BYTES // self.feed.format.item_bytes)
+        count = min(most, self.feed.sent - self._pushed)
+        outputs = self._offline.push(self.feed.part(self._pushed, count))
+        self._pushed += count
+        self._expected = np.concatenate([self._expected, outputs[self._stage]])
+
+    def _end_offline(self) -> None:
+        if not self._is_offline_ended:
+            self._is_offline_ended = True
+            self._expected = np.concatenate([self._expected, self._offline.finish()[self._stage]])
+
+    def _finish(self) -> None:
+        """At the end the second run has nothing left that did not come."""
+        while self._pushed < self.feed.sent:
+            self._push()
+        self._end_offline()
+        self.is_complete = not len(self._expected) and not self.missing
