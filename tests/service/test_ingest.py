@@ -291,3 +291,12 @@ def test_the_ledger_of_another_stream_is_its_own(exchange):
     publisher.send(0, 3)
     assert items(exchange, "imu/1")["accepted"] == 10
     assert items(exchange, "imu/2")["accepted"] == 3
+
+
+def test_what_an_owner_sent_before_it_lost_and_regained_the_stream_is_fenced(exchange):
+    former, latter = exchange.client(), exchange.client()
+    before = former.open()
+    latter.open(takeover=True)
+    former.open(takeover=True)
+    late = wire.Block(before.id, before.epoch, 0, 1, 0)
+    assert former.say(late, ramp(0, 1).tobytes())[0].code == "fenced"
