@@ -128,14 +128,14 @@ class Service:
         match message:
             case wire.Block():
                 if not self.is_stopping:
-                    self._took(self.ingest.block(known.instance, message, payload))
+                    self._took(peer, self.ingest.block(known.instance, message, payload))
             case wire.Credit():
                 self.egress.grant(peer, message)
             case wire.Ping():
                 self._send(peer, wire.Pong())
             case wire.End():
                 if not self.is_stopping:
-                    self._took(self.ingest.end(known.instance, message))
+                    self._took(peer, self.ingest.end(known.instance, message))
             case wire.Open():
                 self._open(peer, known.instance, message)
             case wire.Subscribe():
@@ -211,7 +211,8 @@ class Service:
         self.egress.subscribe(peer, asked, positions)
         self._send(peer, wire.Subscribed(asked.request))
 
-    def _took(self, stream: Stream) -> None:
+    def _took(self, peer: bytes, stream: Stream) -> None:
+        stream.peer = peer  # its owner may have been away, and is back without opening it again
         self._due[stream.name] = stream
         self._note_work(stream)
 
