@@ -2,11 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from corrente import Block, Subscriber
+from corrente import Block
 from corrente.format import Items
 from corrente_pipelines import Pipeline
 from corrente_service.demo.feed import Feed
@@ -44,9 +44,9 @@ class Watch:
         """The names of the stage's channels."""
         return self._plan.formats[self._stage].labels
 
-    def run(self, subscriber: Subscriber, seen: Callable[[Block], None]) -> None:
+    def run(self, blocks: Iterable[Block], seen: Callable[[Block], None]) -> None:
         """Look at every block until the topic ends."""
-        for block in subscriber:
+        for block in blocks:
             self._look(block)
             seen(block)
 

@@ -1,0 +1,86 @@
+"""The demo: it succeeds on what is right, and on nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from corrente import Block
+from corrente.format import Items
+from corrente_pipelines import Pipeline
+from corrente_service.demo.feed import Feed
+from corrente_service.demo.score import Score
+from corrente_service.demo.watch import Watch
+from tests.serving import corrente
+
+PIPELINE = Pipeline.of(
+    {"corrente": 1, "name": "mean", "stages": {"mean": {"op": "moving_average", "size": 5}}}
+)
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Forty items of a recording of thirty were sent."""
+    items = np.random.default_rng(0).standard_normal((30, 1)).astype(np.float32)
+    return Feed("x", items, rate_hz=10.0, block=4, sent=40)
+
+
+def blocks(feed: Feed) -> Iterator[Block]:
+    """What a daemon would send: all outputs, in blocks of seven, the last one marked."""
+    y = PIPELINE.apply(feed.part(0, feed.sent), rate_hz=10)["mean"]
+    format = PIPELINE.plan(feed.format).formats["mean"]
+    for start in range(0, len(y), 7):
+        data = y[start : start + 7]
+        yield Block("x", "mean", "mean", start, data, 0, format, last=start + 7 >= len(y))
+
+
+def watched(feed: Feed, came: list[Block]) -> Watch:
+    watch = Watch(feed, PIPELINE, "mean")
+    watch.run(iter(came), lambda block: None)
+    return watch
+
+
+def test_what_is_right_is_complete_and_the_same(feed: Feed) -> None:
+    watch = watched(feed, list(blocks(feed)))
+    assert (watch.items, watch.missing, watch.differing, watch.is_complete) == (40, 0, 0, True)
+
+
+def test_one_other_bit_is_seen(feed: Feed) -> None:
+    came = list(blocks(feed))
+    data: Items = came[3].data.copy()
+    data[2] = np.nextafter(data[2], 9, dtype=np.float32)
+    came[3] = replace(came[3], data=data)
+    assert watched(feed, came).differing == 1
+
+
+def test_a_gap_is_counted_and_what_follows_is_compared_behind_it(feed: Feed) -> None:
+    came = list(blocks(feed))
+    came[2:4] = [replace(came[3], gap=(14, 21))]
+    watch = watched(feed, came)
+    assert (watch.items, watch.missing, watch.differing, watch.is_complete) == (33, 7, 0, False)
+
+
+def test_an_end_that_comes_too_early_is_not_complete(feed: Feed) -> None:
+    came = list(blocks(feed))[:-1]
+    came[-1] = replace(came[-1], last=True)
+    assert not watched(feed, came).is_complete
+
+
+def test_the_score_counts_every_item_once() -> None:
+    score = Score(np.array([1, 0, 2]))
+    p = np.eye(3, dtype=np.float32)[[1, 0, 0, 1]]  # right, right, wrong, the first one again
+    format = PIPELINE.plan(Feed("x", np.zeros((1, 3), np.float32), 1.0, 1).format).formats["mean"]
+    score.add(Block("x", "p", "s", 0, p[:2], 0, format))
+    score.add(Block("x", "p", "s", 2, p[2:], 0, format))
+    score.add(Block("x", "p", "s", 4, p[:1], 0, format))
+    assert str(score) == "66.67% of 3 unseen digits right"
+
+
+@pytest.mark.slow
+def test_the_demo_runs_and_sums_up() -> None:
+    ran = corrente("demo", "--seconds", "3")
+    assert ran.returncode == 0, ran.stderr
+    last = ran.stdout.splitlines()[-1]
+    assert "unseen digits right; nothing lost: published" in last
+    assert last.endswith("same bits as an offline run")
