@@ -37,7 +37,7 @@ _AS_THEY_ARE: dict[str, Any] = {
 
 @app.command(context_settings=_AS_THEY_ARE)
 def pub(context: typer.Context) -> None:
-    """Publish a file, a camera or a synthetic source as a stream."""
+    """Publish a file or a synthetic source as a stream."""
     raise typer.Exit(command.pub(context.args))
 
 
