@@ -1,0 +1,54 @@
+"""What the daemon is told, and what is wrong with it."""
+
+import pytest
+
+from corrente_service import settings
+from corrente_service.folder import FolderError, load_folder
+from tests.service.exchange import MEAN, PATIENT
+from tests.serving import write_specs
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"bind": "127.0.0.1:5555"}, "bind: must be tcp://HOST:PORT or ipc://PATH"),
+        ({"bind": "udp://127.0.0.1:5555"}, "bind: must be tcp://"),
+        ({"http": "8080"}, "http: must be HOST:PORT"),
+        ({"folder": "/nowhere"}, "folder: Path does not point to a directory, got '/nowhere'"),
+        ({"limits": {"streams": 0}}, "limits.streams: "),
+        ({"limits": {"stream": 9}}, "limits.stream: "),
+        ({"port": 9}, "port: "),
+    ],
+)
+def test_a_bad_setting_is_named(given, complaint):
+    with pytest.raises(settings.SettingsError) as raised:
+        settings.read(**given)
+    assert complaint in str(raised.value)
+
+
+@pytest.mark.parametrize("http", ["", "0.0.0.0:8080", "[::1]:0", "localhost:80"])
+def test_the_web_may_be_anywhere_or_nowhere(http):
+    assert settings.read(http=http).http == http
+
+
+def test_a_daemon_bound_to_every_address_is_reached_on_loopback():
+    assert settings.read(bind="tcp://0.0.0.0:7000").address == "tcp://127.0.0.1:7000"
+    assert settings.read(bind="ipc:///run/corrente").address == "ipc:///run/corrente"
+
+
+def test_a_folder_is_its_yaml_files(tmp_path):
+    write_specs(tmp_path, MEAN, PATIENT)
+    (tmp_path / "notes.txt").write_text("not a spec")
+    assert list(load_folder(tmp_path)) == ["mean", "patient"]
+
+
+def test_every_file_that_is_wrong_is_named(tmp_path):
+    write_specs(tmp_path, MEAN)
+    (tmp_path / "other.yml").write_text((tmp_path / "mean.yaml").read_text())
+    (tmp_path / "void.yaml").write_text("")
+    with pytest.raises(FolderError) as raised:
+        load_folder(tmp_path)
+    first, second = str(raised.value).splitlines()
+    assert "other.yml: name: " in first
+    assert "mean.yaml is called mean, too" in first
+    assert "void.yaml" in second
