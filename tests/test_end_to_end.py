@@ -24,12 +24,12 @@ Case = tuple[dict[str, Any], Definition]
 
 
 def kernel_of(size: int) -> list[float]:
-    return np.random.default_rng(size).standard_normal(size).tolist()
+    return [float(tap) for tap in np.random.default_rng(size).standard_normal(size)]
 
 
 def gaussian(size: int, sigma: float) -> Items:
     i = np.arange(size) - size // 2
-    q = np.exp(-(i**2) / (2 * sigma**2))
+    q: Items = np.exp(-(i**2) / (2 * sigma**2))
     return q / q.sum()
 
 
@@ -47,7 +47,7 @@ def inside(w: Any) -> Definition:
 def signal_cases() -> Iterator[Case]:
     """Every operator on signals with a window, at every size and padding."""
     for size in SIZES:
-        weights = {
+        weights: dict[str, tuple[dict[str, Any], Any]] = {
             "correlate": ({"kernel": kernel_of(size)}, kernel_of(size)),
             "moving_average": ({"size": size}, np.full(size, 1 / size)),
             "gaussian": ({"size": size, "sigma": 1 + size / 6}, gaussian(size, 1 + size / 6)),
@@ -73,15 +73,16 @@ def frame_cases() -> Iterator[Case]:
     w = np.random.default_rng(5).standard_normal((4, 3))
     q = np.outer(gaussian(40, 8), gaussian(40, 8))
     prewitt = np.array([[1, 0, -1]] * 3)
+    kernels: list[tuple[dict[str, Any], Items]] = [
+        ({"op": "correlate", "kernel": w.tolist()}, w),
+        ({"op": "moving_average", "size": 4}, np.full((4, 4), 1 / 16)),
+        ({"op": "gaussian", "size": 40, "sigma": 8}, q),
+        ({"op": "prewitt", "direction": "vertical"}, prewitt),
+        ({"op": "prewitt", "direction": "horizontal"}, prewitt.T),
+    ]
     for pad, mode in MODES.items():
-        for name, fields, kernel in (
-            ("correlate", {"kernel": w.tolist()}, w),
-            ("moving_average", {"size": 4}, np.full((4, 4), 1 / 16)),
-            ("gaussian", {"size": 40, "sigma": 8}, q),
-            ("prewitt", {"direction": "vertical"}, prewitt),
-            ("prewitt", {"direction": "horizontal"}, prewitt.T),
-        ):
-            yield {"op": name, "pad": pad, **fields}, framewise(kernel, mode)
+        for fields, kernel in kernels:
+            yield {**fields, "pad": pad}, framewise(kernel, mode)
 
 
 def framewise(kernel: Items, mode: str) -> Definition:
