@@ -30,7 +30,7 @@ def kernel_of(size: int) -> list[float]:
 def gaussian(size: int, sigma: float) -> Items:
     i = np.arange(size) - size // 2
     q: Items = np.exp(-(i**2) / (2 * sigma**2))
-    return q / q.sum()
+    return np.asarray(q / q.sum())
 
 
 def under(w: Any, mode: str) -> Definition:
