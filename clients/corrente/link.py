@@ -114,6 +114,9 @@ class Link:
             case wire.Refused(code="version" | "bad_message"):
                 self._end(refusal(message))
                 return []
+            case wire.Refused(code="too_large", path="") if self.state == "greeting":
+                self._end(refusal(message))  # the daemon has as many clients as it takes
+                return []
             case wire.Ping() if self.state == "up":
                 return [(wire.Pong(), b"")]
             case _ if self.state == "up":

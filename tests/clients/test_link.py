@@ -119,6 +119,18 @@ def test_it_stays_away_when_it_must(link, message, failure):
     assert isinstance(link.failure, failure)
 
 
+def test_a_daemon_that_is_full_ends_it_at_the_greeting_only(link):
+    full = wire.Refused(0, "too_large", "too many clients")
+    link.greet(0.0)
+    link.received(full, NOTHING, 0.1)
+    assert (link.state, link.failure.code) == ("over", "too_large")
+    other = Link(Echo(), b"j" * 16)
+    other.greet(0.0)
+    other.received(WELCOME, NOTHING, 0.0)
+    other.received(full, NOTHING, 0.1)
+    assert other.state == "up"
+
+
 def test_a_ping_is_answered(link):
     link.greet(0.0)
     link.received(WELCOME, NOTHING, 0.0)

@@ -35,7 +35,9 @@ class Talk:
 
     def block(self, index, count=1, topic=1, epoch=1):
         payload = np.arange(2 * index, 2 * (index + count), dtype="<i2").tobytes()
-        return self.hear(wire.Block(topic, epoch, index, count, 10 * index), memoryview(payload))
+        return self.hear(
+            wire.Block(topic, epoch, index, count, 10 * index), memoryview(bytearray(payload))
+        )
 
     def gap(self, start, stop, topic=1, epoch=1):
         self.hear(wire.Gap(topic, epoch, start, stop, "dropped"))
@@ -92,6 +94,15 @@ def test_expired_history_is_a_gap_before_the_first_item():
     talk.gap(0, 40)
     talk.block(40)
     assert talk.taken() == [(40, 1, (0, 40))]
+
+
+def test_a_gap_in_what_came_already_says_nothing():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.gap(0, 3)
+    talk.block(5)
+    assert talk.taken() == [(0, 5, None), (5, 1, None)]
 
 
 def test_who_joins_now_misses_nothing():
@@ -187,6 +198,17 @@ def test_a_stream_begun_anew_at_a_new_daemon_starts_over():
     talk.block(2)
     talk.block(3)
     assert talk.taken() == [(0, 5, None), (2, 1, (0, 2)), (3, 1, None)]
+
+
+def test_a_new_daemon_may_give_a_topic_the_id_another_had():
+    talk = Talk("*")
+    talk.announce(1)
+    talk.block(0, count=5)
+    talk.reconnect(OTHER)
+    talk.hear(wire.Announce(1, 1, "t2", "", "", FORMAT, 0))
+    talk.hear(wire.Announce(2, 1, "t1", "", "", FORMAT, 0))
+    talk.block(7, topic=2)
+    assert talk.taken() == [(0, 5, None), (7, 1, (5, 7))]
 
 
 def test_a_topic_begun_anew_while_away_starts_over():
