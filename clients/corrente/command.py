@@ -5,6 +5,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from importlib.metadata import entry_points
 
 from corrente import playing, printing
 from corrente.errors import CorrenteError
@@ -16,8 +17,10 @@ def main() -> None:
     if name in ("pub", "sub"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container ends as by Ctrl-C
         sys.exit(pub(rest) if name == "pub" else sub(rest))
+    # Found by name, not imported: the client stands below the service.
+    (service,) = entry_points(group="corrente.commands")
     try:
-        from corrente_service.commands import app
+        app = service.load()
     except ModuleNotFoundError as error:
         print(
             f"corrente: {name or 'this'} needs the service ({error.name} is not installed): "

@@ -1,55 +1,41 @@
-"""What the daemon says of itself when it is asked: plain values, one MessagePack map."""
+"""What the daemon says of itself when it is asked: plain values."""
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
-
+from corrente_service.egress import Egress
+from corrente_service.ingest import Ingest, Stream
 from corrente_service.ledger import StreamLedger, SubscriptionLedger
-
-if TYPE_CHECKING:
-    from corrente_service.service import Service
+from corrente_service.runner import Runner, Taken
 
 NOTE_LENGTH = 200
 
 
-def body(service: "Service", now_s: float) -> dict[str, Any]:
-    """Everything the daemon counts. Sums cover what has ended, too."""
+def counts(ingest: Ingest, runner: Runner, egress: Egress, ended: StreamLedger) -> dict[str, Any]:
+    """Pipelines, streams and subscriptions, and what they count. Sums cover what `ended`, too."""
     streams, subscriptions = StreamLedger(), SubscriptionLedger()
-    for ledger in (service.ended, *(s.ledger for s in service.ingest.streams.values())):
+    for ledger in (ended, *(stream.ledger for stream in ingest.streams.values())):
         streams.add(ledger)
-    for sub in service.egress.subscriptions.values():
+    for sub in egress.subscriptions.values():
         subscriptions.add(sub.ledger)
-    subscriptions.add(service.egress.left)
+    subscriptions.add(egress.left)
     return {
-        "version": version("corrente"),
-        "daemon": service.daemon.hex(),
-        "ready": not service.is_stopping,
-        "uptime_s": now_s - service.began_s,
-        "peers": service.peers,
-        "refusals": dict(service.refusals),
         "pipelines": {
             name: {"for_each": pipeline.for_each, "backpressure": pipeline.backpressure}
-            for name, pipeline in service.runner.pipelines.items()
+            for name, pipeline in runner.pipelines.items()
         },
-        "streams": {name: _stream(service, name) for name in service.ingest.streams},
+        "streams": {
+            name: _stream(stream, runner.taken(name)) for name, stream in ingest.streams.items()
+        },
         "subscriptions": [
             {"topics": list(sub.patterns), "policy": sub.policy, "items": sub.ledger.snapshot()}
-            for sub in service.egress.subscriptions.values()
+            for sub in egress.subscriptions.values()
         ],
         "items": streams.snapshot(),
         "egress": subscriptions.snapshot(),
     }
 
 
-def encode(service: "Service", now_s: float) -> bytes:
-    """The body as the payload of a `Report`."""
-    return msgspec.msgpack.encode(body(service, now_s))
-
-
-def _stream(service: "Service", name: str) -> dict[str, Any]:
-    stream = service.ingest.streams[name]
-    taken = service.runner.taken(name)
+def _stream(stream: Stream, taken: Taken) -> dict[str, Any]:
     return {
         "epoch": stream.epoch,
         "next_index": stream.next_index,

@@ -8,7 +8,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import msgspec
 
 from corrente import wire
 from corrente.errors import Refused, WireError
@@ -59,18 +62,13 @@ class Service:
         self.ended = StreamLedger()
         self.refusals: Counter[str] = Counter()
         self.is_stopping = False
-        self.began_s = now_s
+        self._began_s = now_s
         self._limits = limits
         self._peers: dict[bytes, _Peer] = {}
         self._busy: dict[str, Stream] = {}  # streams with work
         self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
-
-    @property
-    def peers(self) -> int:
-        """How many clients are connected."""
-        return len(self._peers)
 
     @property
     def is_drained(self) -> bool:
@@ -105,6 +103,18 @@ class Service:
         if self._peers.pop(peer, None) is not None:
             self.ingest.leave(peer, now_s)
             self.egress.leave(peer)
+
+    def report(self, now_s: float) -> dict[str, Any]:
+        """What the daemon is, and what it counts, as plain values."""
+        return {
+            "version": version("corrente"),
+            "daemon": self.daemon.hex(),
+            "ready": not self.is_stopping,
+            "uptime_s": now_s - self._began_s,
+            "peers": len(self._peers),
+            "refusals": dict(self.refusals),
+            **report.counts(self.ingest, self.runner, self.egress, self.ended),
+        }
 
     def stop(self) -> None:
         """Takes in nothing more; what was accepted is finished by the ticks that follow."""
@@ -141,7 +151,8 @@ class Service:
             case wire.Subscribe():
                 self._subscribe(peer, message)
             case wire.Status():
-                self._send(peer, wire.Report(message.request), report.encode(self, now_s))
+                body = msgspec.msgpack.encode(self.report(now_s))
+                self._send(peer, wire.Report(message.request), body)
             case wire.Goodbye():
                 self.forget(peer, now_s)
             case wire.Pong():

@@ -2,14 +2,13 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from corrente_service import report
 from corrente_service.web import metrics
 from tests.service.exchange import MEAN, Exchange
 
 
 def samples(exchange: Exchange) -> dict[str, dict[str, float]]:
     """Metric -> stream -> value."""
-    text = metrics.text(report.body(exchange.service, 1.0)).decode()
+    text = metrics.text(exchange.service.report(1.0)).decode()
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

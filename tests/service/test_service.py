@@ -20,7 +20,7 @@ def test_hello_is_answered_with_the_version_and_the_daemons_name(exchange):
 def test_a_version_in_common_there_must_be(exchange, oldest, newest):
     (refused,) = exchange.stranger().say(wire.Hello(oldest, newest, bytes(16)))
     assert refused.code == "version"
-    assert exchange.service.peers == 0
+    assert exchange.service.report(0.0)["peers"] == 0
 
 
 def test_a_later_client_that_still_speaks_this_version_is_welcome(exchange):

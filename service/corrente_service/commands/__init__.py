@@ -1,32 +1,38 @@
 """The command line's commands, one file each; `app` has them all."""
 
-import sys
+from importlib import import_module
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from corrente import command
-from corrente_service.commands import demo, explain, healthcheck, model, run, serve
+from corrente_service.commands.appearance import plain_app
 
-# Off a terminal nothing is wrapped or coloured.
-_WIDTH = None if sys.stdout.isatty() else 10_000
+NAMES = ("serve", "explain", "run", "demo", "healthcheck", "model")
+"""Modules of this package, each with an `app`."""
 
-app = typer.Typer(
+
+class _Commands(TyperGroup):
+    """Imports a command when it is called: the health check of a container runs every few seconds,
+    and importing every operator takes a second.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*NAMES, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in NAMES:
+            return super().get_command(ctx, cmd_name)
+        return typer.main.get_command(import_module(f"{__name__}.{cmd_name}").app)
+
+
+app = plain_app(
+    cls=_Commands,
     help="Streaming signal processing: publish signals and frames, subscribe to what becomes of "
     "them.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"terminal_width": _WIDTH, "help_option_names": ["-h", "--help"]},
 )
-
-app.command()(serve.serve)
-app.command()(explain.explain)
-app.command()(run.run)
-app.command()(demo.demo)
-app.command()(healthcheck.healthcheck)
-app.add_typer(model.app, name="model")
 
 _AS_THEY_ARE: dict[str, Any] = {
     "allow_extra_args": True,

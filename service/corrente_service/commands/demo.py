@@ -6,9 +6,13 @@ import typer
 from rich.console import Console
 
 from corrente import CorrenteError
+from corrente_service.commands.appearance import plain_app
 from corrente_service.demo.showing import show
 
+app = plain_app()
 
+
+@app.command()
 def demo(
     seconds: Annotated[
         float | None, typer.Option(help="End by itself after so long; else with Ctrl-C.", min=1)

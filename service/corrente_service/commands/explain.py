@@ -8,10 +8,16 @@ import typer
 
 from corrente.format import Format, FormatError, format_of
 from corrente_pipelines import Pipeline, SpecError, load
+from corrente_service.commands.appearance import plain_app
+
+app = plain_app()
 
 
+@app.command()
 def explain(
-    spec: Annotated[Path, typer.Argument(help="The pipeline's YAML file.", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="The pipeline's YAML file.", show_default=False)
+    ],
     shape: Annotated[
         str | None,
         typer.Option(help="Shape of one item: 3 for a signal, 480x640 or 480x640x3 for frames."),

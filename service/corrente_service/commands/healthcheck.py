@@ -6,8 +6,12 @@ import typer
 
 from corrente import CorrenteError, status
 from corrente_service import settings
+from corrente_service.commands.appearance import plain_app
+
+app = plain_app()
 
 
+@app.command()
 def healthcheck(
     address: Annotated[
         str | None,

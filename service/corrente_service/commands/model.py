@@ -12,11 +12,12 @@ from corrente_pipelines.networks.layers import Network, Shape
 from corrente_pipelines.networks.lenet5 import lenet5
 from corrente_pipelines.networks.model import Model, ModelError
 from corrente_pipelines.networks.weights import load_model
+from corrente_service.commands.appearance import plain_app
 
 NETWORKS = {"lenet5": lenet5}
 HEADINGS = ("layer", "output shape", "params")
 
-app = typer.Typer(no_args_is_help=True)
+app = plain_app(no_args_is_help=True)
 
 
 @app.callback()

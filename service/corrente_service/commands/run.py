@@ -13,10 +13,16 @@ from corrente.format import FormatError, Items
 from corrente.sources import SYNTHETIC, Source, read_items
 from corrente_pipelines import Plan, SpecError, load
 from corrente_pipelines import run as through
+from corrente_service.commands.appearance import plain_app
+
+app = plain_app()
 
 
+@app.command()
 def run(
-    spec: Annotated[Path, typer.Argument(help="The pipeline's YAML file.", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="The pipeline's YAML file.", show_default=False)
+    ],
     source: Annotated[
         str,
         typer.Argument(

@@ -16,16 +16,22 @@ import zmq
 from corrente.wire import INSTANCE_BYTES
 from corrente_pipelines import warm
 from corrente_service import settings
+from corrente_service.commands.appearance import plain_app
 from corrente_service.daemon import Daemon
 from corrente_service.folder import FolderError, load_folder
 from corrente_service.service import Service
 from corrente_service.web.process import WebProcess
 
+app = plain_app()
 
+
+@app.command()
 def serve(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="The folder of specs.", show_default="CORRENTE_FOLDER, or ."),
+        typer.Argument(
+            metavar="FOLDER", help="The folder of specs.", show_default="CORRENTE_FOLDER, or ."
+        ),
     ] = None,
     bind: Annotated[
         str | None,
