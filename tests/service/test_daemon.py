@@ -296,6 +296,9 @@ def test_sigterm_drains_and_clients_go_on_with_the_next_daemon(serve):
         assert first.stop() == 0
         assert time.monotonic() - began < 8
         serve(arguments=("--bind", first.address))
+        deadline = time.monotonic() + 30
+        while not status(first.address)["subscriptions"]:
+            assert time.monotonic() < deadline  # a topic that ends before is never told
         stream.send(x[1000:])
         stream.end(timeout_s=30)
         blocks = list(subscriber)
