@@ -5,6 +5,8 @@ a block: so its bits do not depend on the block. There is no fused multiply-add 
 (numba's default), with which vector lanes and loop tails would round differently.
 """
 
+from math import prod
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +82,7 @@ def _correlate_planes(x: Floats, w: Floats) -> Floats:
 
 def along_time(items: Floats, w: Floats) -> Floats:
     """Items `(n, …)` under taps `(K,)`, every channel or pixel by itself: `(n - K + 1, …)`."""
-    lanes = int(np.prod(items.shape[1:]))
+    lanes = prod(items.shape[1:])
     return _correlate(items.reshape(-1), w, lanes).reshape(-1, *items.shape[1:])
 
 

@@ -6,6 +6,8 @@ output instead of K, always the same ones in the same order: no running sum, so 
 NaN is gone after K items, and the bits do not depend on the block.
 """
 
+from math import prod
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +69,7 @@ def _row_means(x: Floats, size: int, lanes: int) -> Floats:
 
 def means_along_time(items: Floats, size: int) -> Floats:
     """Means over `size` consecutive items `(n, …)`: `(n - size + 1, …)`."""
-    lanes = int(np.prod(items.shape[1:]))
+    lanes = prod(items.shape[1:])
     return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
 
 
