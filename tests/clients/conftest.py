@@ -29,7 +29,7 @@ class Published:
 class FakeDaemon:
     """What a client sees of a daemon, and how a test makes it behave."""
 
-    def __init__(self, context: zmq.Context) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self.changed = threading.Condition()
         self.heard: list[tuple[bytes, wire.AnyMessage]] = []
         self.streams: dict[str, Published] = {}
@@ -95,7 +95,7 @@ class FakeDaemon:
         for socket in (self._socket, self._alarm, self._waker):
             socket.close(0)
 
-    def _bind(self, address: str) -> zmq.Socket:
+    def _bind(self, address: str) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         socket.setsockopt(zmq.LINGER, 0)
@@ -123,8 +123,8 @@ class FakeDaemon:
                     message, payload = wire.decode(frames)
                     self.heard.append((peer, message))
                     self._answer(peer, message, bytes(payload))
-                for peer, message, payload in self._to_say:
-                    self._send(peer, message, payload)
+                for told, said, data in self._to_say:
+                    self._send(told, said, data)
                 self._to_say.clear()
                 self.changed.notify_all()
 

@@ -3,13 +3,21 @@
 import numpy as np
 import pytest
 
-from corrente import Format, WireError, wire
+from corrente import Format, Refused, WireError, wire
 from corrente.credit import WINDOW_BYTES
+from corrente.link import Envelope
 from corrente.receiving import Receiving
 
 FORMAT = Format(kind="signal", shape=(2,), dtype="int16", rate_hz=1.0)
 DAEMON, OTHER = b"d" * 16, b"e" * 16
 NOTHING = memoryview(b"")
+
+
+def only_credit(said: list[Envelope]) -> wire.Credit:
+    """The credit that is all that was said."""
+    [(credit, _)] = said
+    assert isinstance(credit, wire.Credit)
+    return credit
 
 
 class Talk:
@@ -20,7 +28,9 @@ class Talk:
         self.connect()
 
     def connect(self, daemon=DAEMON):
-        [(self.subscribe, _)] = self.half.welcomed(daemon)
+        [(said, _)] = self.half.welcomed(daemon)
+        assert isinstance(said, wire.Subscribe)
+        self.subscribe = said
         return self.hear(wire.Subscribed(self.subscribe.request))
 
     def reconnect(self, daemon=DAEMON):
@@ -285,6 +295,7 @@ def test_what_was_meant_for_the_connection_before_is_ignored():
 def test_a_refusal_is_why_nothing_comes():
     talk = Talk()
     talk.hear(wire.Refused(1, "no_backpressure", "drop it"))
+    assert isinstance(talk.half.error, Refused)
     assert talk.half.error.code == "no_backpressure"
 
 
@@ -292,7 +303,7 @@ def test_a_refusal_is_why_nothing_comes():
 def test_credit_grows_by_what_was_taken_and_never_stops(queue):
     half = Receiving(("t1",), queue=queue)
     half.welcomed(DAEMON)
-    [(credit, _)] = half.received(wire.Subscribed(1), NOTHING)
+    credit = only_credit(half.received(wire.Subscribed(1), NOTHING))
     assert credit == wire.Credit(min(queue, 64), 8 << 20)
     half.received(wire.Announce(1, 1, "t1", "", "", FORMAT, 0), NOTHING)
     for index in range(500):
@@ -300,7 +311,8 @@ def test_credit_grows_by_what_was_taken_and_never_stops(queue):
         if index + 1 < credit.blocks:
             continue
         while half.has_block:
-            for granted, _ in half.take()[1]:
+            for said in half.take()[1]:
+                granted = only_credit([said])
                 assert granted.blocks > credit.blocks
                 credit = granted
         assert index + 1 < credit.blocks <= index + 1 + min(queue, 64)
@@ -312,8 +324,8 @@ def test_a_block_larger_than_the_bytes_granted_is_made_up_for():
     talk.announce(format=frames)
     size = 4096 * 4096
     assert talk.hear(wire.Block(1, 1, 0, 1, 0), memoryview(bytes(size))) == []
-    _, [(credit, _)] = talk.half.take()
-    assert credit.payload_bytes == size + WINDOW_BYTES
+    _, said = talk.half.take()
+    assert only_credit(said).payload_bytes == size + WINDOW_BYTES
 
 
 def test_after_a_reconnect_credit_leaves_room_for_what_still_waits():
@@ -324,12 +336,11 @@ def test_after_a_reconnect_credit_leaves_room_for_what_still_waits():
     talk.block(2)
     talk.half.lost()
     talk.half.welcomed(DAEMON)
-    [(credit, _)] = talk.hear(wire.Subscribed(1))
-    assert credit.blocks == 1
+    assert only_credit(talk.hear(wire.Subscribed(1))).blocks == 1
     talk.announce(index=3)
     talk.half.take()
-    _, [(credit, _)] = talk.half.take()
-    assert credit.blocks == 3
+    _, said = talk.half.take()
+    assert only_credit(said).blocks == 3
 
 
 def test_blocks_without_items_cost_nothing():

@@ -6,7 +6,7 @@ Connections break at any moment, with what is on its way, and stay broken for an
 import numpy as np
 import pytest
 
-from corrente import Format, wire
+from corrente import Block, Format, wire
 from corrente.link import Link
 from corrente.receiving import Receiving
 from corrente.sending import Sending
@@ -148,7 +148,7 @@ def test_every_item_is_got_or_told_missing_whatever_breaks(seed):
 @pytest.mark.parametrize("seed", range(10))
 def test_an_end_whose_answer_is_lost_ends_the_stream_once(seed, away_s):
     world = World(seed)
-    blocks = []
+    blocks: list[Block] = []
     world.send(np.arange(50))
     world.send(np.arange(50, 90))
     world.end()
