@@ -6,6 +6,7 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
+from corrente.arguments import plain_parser
 from corrente.format import Items
 from corrente.publisher import BLOCK_BYTES, Publisher, Stream
 from corrente.sources import Source, cut, read_items
@@ -16,9 +17,7 @@ PACE_HZ = 20.0
 
 def parser() -> ArgumentParser:
     """The arguments of `corrente pub`."""
-    parser = ArgumentParser(
-        "corrente pub", description="Publish a file or a synthetic source as a stream."
-    )
+    parser = plain_parser("pub", "Publish a file or a synthetic source as a stream.")
     parser.add_argument("address", help="of the daemon: tcp://127.0.0.1:5555")
     parser.add_argument("stream", help="its name: imu/7")
     parser.add_argument(

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from corrente import wire
+from corrente.arguments import plain_parser
 from corrente.block import Block
 from corrente.subscriber import Subscriber
 
@@ -16,9 +17,7 @@ MOST_CHANNELS = 6
 
 def parser() -> ArgumentParser:
     """The arguments of `corrente sub`."""
-    parser = ArgumentParser(
-        "corrente sub", description="Print the blocks of topics until they end, a line each."
-    )
+    parser = plain_parser("sub", "Print the blocks of topics until they end, a line each.")
     parser.add_argument("address", help="of the daemon: tcp://127.0.0.1:5555")
     parser.add_argument(
         "topics",
