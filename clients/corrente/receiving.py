@@ -19,6 +19,7 @@ class _Incoming:
     """One topic on its way in. `next_index` is that of the item due next."""
 
     announced: wire.Announce
+    daemon: bytes  # the process that announced it
     next_index: int
     gap: tuple[int, int] | None = None  # what is missing before `next_index`, not yet told
     is_fresh: bool = True  # nothing came yet: a gap may reach back before `next_index`
@@ -32,6 +33,11 @@ class _Incoming:
     def untold_index(self) -> int:
         """Index of the first item of which the user knows nothing."""
         return self.gap[0] if self.gap else self.next_index
+
+    @property
+    def due_index(self) -> int:
+        """Where the topic goes on for the user, whichever process was lost meanwhile."""
+        return self.untold_index if self.resume_index is None else self.resume_index
 
     def miss(self, start: int, stop: int) -> None:
         """Items up to `stop` do not come; from `start` on where nothing came before."""
@@ -83,7 +89,6 @@ class Receiving:
         self._queue = queue
         self._is_flowing = False
         self._daemon = b""
-        self._is_same_daemon = True
         self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
         self._can_finish = bool(self._unended)
         self._topics: dict[str, _Incoming] = {}
@@ -110,7 +115,6 @@ class Receiving:
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Subscribe; the second time with all history, so that what was missed is told."""
-        self._is_same_daemon = self._daemon in (b"", daemon)
         self._daemon = daemon
         since = "first" if self.is_subscribed and self._since == "now" else self._since
         return [(wire.Subscribe(1, self._patterns, since, self._policy, self._queue), b"")]
@@ -143,13 +147,13 @@ class Receiving:
         return self._window.grant() if self._is_flowing else []
 
     def _announced(self, announce: wire.Announce) -> None:
-        fresh = _Incoming(announce, announce.index)
+        fresh = _Incoming(announce, self._daemon, announce.index)
         known = self._topics.get(fresh.name)
         if known is None:
             incoming = fresh
-        elif not self._is_same_daemon and known not in self._ids.values():
+        elif known.daemon != self._daemon:
             # Another process may number the stream anew, or go on: its first block will tell.
-            incoming, fresh.resume_index = fresh, known.untold_index
+            incoming, fresh.resume_index = fresh, known.due_index
         elif announce.index < known.next_index:
             incoming = fresh  # ended and begun anew meanwhile
         else:

@@ -198,6 +198,35 @@ def test_a_publisher_that_goes_on_at_a_new_daemon_without_loss_has_none():
     assert talk.taken() == [(0, 5, None), (5, 1, None)]
 
 
+def test_two_new_daemons_without_a_block_between_them_are_one_gap():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    for daemon in (OTHER, b"f" * 16):
+        talk.reconnect(daemon)
+        talk.announce(index=9)
+        talk.gap(0, 9)
+    talk.block(9)
+    assert talk.taken() == [(0, 5, None), (9, 1, (5, 9))]
+
+
+def test_a_new_daemon_may_be_lost_before_it_announces_anything():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=5)
+    talk.reconnect(OTHER)
+    talk.reconnect(OTHER)
+    talk.announce(index=0)
+    talk.gap(0, 9)
+    talk.block(9)
+    talk.reconnect(DAEMON)
+    talk.reconnect(DAEMON)
+    talk.announce(index=2)
+    talk.block(2)
+    talk.block(3)
+    assert talk.taken() == [(0, 5, None), (9, 1, (5, 9)), (2, 1, None), (3, 1, None)]
+
+
 def test_a_stream_begun_anew_at_a_new_daemon_starts_over():
     talk = Talk("*")
     talk.announce()
