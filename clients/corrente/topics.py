@@ -5,7 +5,6 @@ stream. In a pattern `*` stands for one level and `**` for any number of levels,
 """
 
 import re
-from functools import lru_cache
 
 from corrente.errors import FormatError
 
@@ -61,18 +60,22 @@ def matches(pattern: str, name: str) -> bool:
     >>> matches("imu/**", "imu/7/activity/smooth")
     True
     """
-    return _compiled(pattern).fullmatch("/" + name) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts: list[str] = []
-    for level in pattern.split("/"):
-        if level == "**":
-            parts.append(r"(?:/[^/]+)*")
-        elif level == "*":
-            parts.append(r"/[^/]+")
+    wanted, levels = pattern.split("/"), name.split("/")
+    at = passed = 0
+    # Where to go back to: behind the last `**`, at the first level it does not stand for. No `**`
+    # before it need stand for more, as the last one can: so it takes the product of both lengths.
+    last_stars, behind = -1, 0
+    while passed < len(levels):
+        here = wanted[at] if at < len(wanted) else ""
+        if here == "**":
+            last_stars, behind = at, passed
+            at += 1
+        elif here in ("*", levels[passed]):
+            at += 1
+            passed += 1
+        elif last_stars >= 0:
+            behind += 1
+            at, passed = last_stars + 1, behind
         else:
-            parts.append("/" + re.escape(level))
-    # The name is matched with a slash put before it, so that `**` may stand for no level at all.
-    return re.compile("".join(parts))
+            return False
+    return all(level == "**" for level in wanted[at:])

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corrente import FormatError
 from corrente.topics import check_pattern, check_stream, matches
@@ -23,6 +25,31 @@ from corrente.topics import check_pattern, check_stream, matches
 )
 def test_a_star_is_one_level_and_two_are_any_number(pattern, name, is_match):
     assert matches(pattern, name) is is_match
+
+
+def is_match_by_definition(wanted: list[str], levels: list[str]) -> bool:
+    if not wanted:
+        return not levels
+    first, *rest = wanted
+    if first == "**":
+        return any(is_match_by_definition(rest, levels[n:]) for n in range(len(levels) + 1))
+    return bool(levels) and first in ("*", levels[0]) and is_match_by_definition(rest, levels[1:])
+
+
+@given(
+    st.lists(st.sampled_from(["*", "**", "a", "b"]), min_size=1, max_size=6),
+    st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=7),
+)
+def test_matching_is_the_definition(wanted, levels):
+    expected = is_match_by_definition(wanted, levels)
+    assert matches("/".join(wanted), "/".join(levels)) is expected
+
+
+@pytest.mark.parametrize("level", ["**", "**/*", "**/a"])
+def test_no_pattern_takes_long(level):
+    # A matcher that goes back to every `**` would take years.
+    pattern = "/".join([*([level] * 17)[: 17 // len(level.split("/"))], "zzz"])
+    assert not matches(check_pattern(pattern), "/".join(["a"] * 18))
 
 
 @pytest.mark.parametrize(
