@@ -35,6 +35,7 @@ MAX_PATTERNS = 64
 MAX_QUEUE = 1 << 16
 MAX_TEXT = 4096
 MAX_NOTES = 64
+MAX_FRACTION = 1 << 53
 
 Buffer = bytes | bytearray | memoryview
 Encoding = Literal["raw"]
@@ -263,10 +264,16 @@ def _encode_fraction(value: Any) -> Any:
 
 
 def _decode_fraction(kind: type, value: Any) -> Any:
-    if kind is Fraction:
-        numerator, denominator = value
-        return Fraction(numerator, denominator)
-    raise NotImplementedError(f"{kind.__name__} is not received")
+    if kind is not Fraction:
+        raise NotImplementedError(f"{kind.__name__} is not received")
+    # Fraction itself takes text, too, and "1e100000000" is a number it would work on for hours.
+    match value:
+        case [int(numerator), int(denominator)] if (
+            abs(numerator) <= MAX_FRACTION and 0 < denominator <= MAX_FRACTION
+        ):
+            return Fraction(numerator, denominator)
+        case _:
+            raise ValueError("a fraction is two integers up to 2**53, the second above 0")
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_fraction)
@@ -305,7 +312,7 @@ def decode(frames: Sequence[Buffer]) -> tuple[AnyMessage, memoryview]:
         msgspec.MsgspecError,
         ValueError,
         TypeError,
-        ZeroDivisionError,
+        ArithmeticError,
         RecursionError,  # arrays in arrays, thousands deep, in a field that is skipped
     ) as error:
         raise WireError(f"not a message: {error}") from error

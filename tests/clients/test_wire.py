@@ -156,6 +156,12 @@ def test_what_is_no_message_is_refused(frames):
         {"stride": [-1, 1]},
         {"origin": 1.5},
         {"origin": [1, 2, 3]},
+        {"origin": ["1e5000", None]},
+        {"origin": ["1", "2"]},
+        {"origin": [1.0, 2]},
+        {"origin": [(1 << 53) + 1, 1]},
+        {"stride": [1, (1 << 53) + 1]},
+        {"stride": ["1e100000000", None]},
     ],
     ids=str,
 )

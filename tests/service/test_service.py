@@ -1,7 +1,11 @@
 """Connections, bad input and the report, without a socket."""
 
+from typing import Any
+
+import hypothesis
 import msgspec
 import pytest
+from hypothesis import strategies as st
 
 from corrente import wire
 from tests.service.exchange import MEAN, PATIENT, Exchange, kinds, ramp
@@ -62,6 +66,18 @@ def test_there_are_only_so_many_peers():
     assert refused.code == "too_large"
 
 
+def framed(*fields: Any) -> bytes:
+    """A message of one frame, whatever its fields are."""
+    header = msgspec.msgpack.encode(fields)
+    head = len(header).to_bytes(2, "little") + header
+    return head + bytes(-len(head) % 64)
+
+
+def with_origin(*origin: Any) -> bytes:
+    """An `open` of a format with that origin."""
+    return framed("open", 1, "imu/7", {"kind": "signal", "shape": [2], "origin": origin})
+
+
 HEAD = bytes(wire.encode(wire.Ping())[0])
 GARBAGE: dict[str, list[bytes]] = {
     "nothing": [],
@@ -74,6 +90,9 @@ GARBAGE: dict[str, list[bytes]] = {
     "a payload behind a ping": [HEAD, b"x"],
     "a first frame with more than its header": [HEAD + bytes(64), b"x"],
     "fields of other types": [b"\x0f\x00\x96\xa5block\xa1x\xa1x\x00\x00\x00".ljust(64, b"\0")],
+    "a fraction with too many digits to print": [with_origin("1e5000", None)],
+    "a fraction with too many digits to count": [with_origin("1e100000000", None)],
+    "a fraction out of bounds": [with_origin(1, 1 << 63)],
     "arrays in arrays": [b"\xff\x7f" + (b"\x91" * 32767).ljust(32830, b"\0")],
 }
 
@@ -89,6 +108,34 @@ def test_garbage_is_refused_and_other_streams_go_on(exchange, name, is_known):
     assert publisher.send(0, 10)[0].next_index == 10
 
 
+INTEGERS = st.sampled_from([-(1 << 63), -1, 0, 1, 2, 7, 1 << 31, 1 << 53, (1 << 63) - 1, 1 << 63])
+SCALARS = INTEGERS | st.floats() | st.booleans() | st.none()
+WORDS = st.sampled_from(["", "imu/7", "imu/**", "**/**", "raw", "now", "first", "wait", "1e5000"])
+FORMATS = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["signal", "frames", "x"]), "shape": st.lists(INTEGERS, max_size=4)},
+    optional={
+        "dtype": st.sampled_from(["float32", "uint8", "complex128"]),
+        "rate_hz": SCALARS | WORDS,
+        "labels": st.lists(WORDS, max_size=3),
+        "origin": st.lists(SCALARS | WORDS, max_size=3),
+        "stride": st.lists(SCALARS | WORDS, max_size=3),
+    },
+)
+FIELDS = st.lists(SCALARS | WORDS | FORMATS | st.lists(WORDS, max_size=3), max_size=7)
+TAGS = sorted(kind.__name__.lower() for kind in wire.AnyMessage.__args__)
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(st.lists(st.tuples(st.sampled_from(TAGS), FIELDS), max_size=8))
+def test_no_message_ends_the_daemon(messages):
+    exchange = Exchange(PATIENT)
+    publisher, sender = exchange.client(), exchange.client()
+    publisher.open()
+    for tag, fields in messages:
+        sender.raw(framed(tag, *fields))
+    assert publisher.send(0, 10)[-1].next_index == 10
+
+
 def test_a_message_that_only_the_daemon_says_is_refused(exchange):
     (refused,) = exchange.client().say(wire.Welcome(1, bytes(16)))
     assert refused.code == "bad_message"
@@ -96,10 +143,7 @@ def test_a_message_that_only_the_daemon_says_is_refused(exchange):
 
 def test_a_refusal_is_never_larger_than_a_header(exchange):
     format = {"kind": "signal", "shape": [1], "dtype": "\N{OX}" * 7000}
-    fields = ["open", 1, "\N{OX}" * 255, format]
-    header = msgspec.msgpack.encode(fields)
-    frame = (len(header).to_bytes(2, "little") + header).ljust(32768, b"\0")
-    (refused,) = exchange.client().raw(frame[: -(-(2 + len(header)) // 64) * 64])
+    (refused,) = exchange.client().raw(framed("open", 1, "\N{OX}" * 255, format))
     assert refused.code == "bad_message"
 
 
