@@ -11,11 +11,13 @@ class Window:
     """The room for blocks that came and that the user has not taken yet.
 
     What is granted is cumulative: all that came on this connection, less what waits, plus the
-    window. The daemon may overdraw the bytes by one block, so any block passes.
+    window. The daemon may overdraw the bytes by one block, so any block passes. With `policy`
+    `"wait"` every block that is taken is said at once: the daemon cuts who takes nothing for long.
     """
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, blocks: int, policy: wire.Policy) -> None:
         self._window_blocks = min(blocks, WINDOW_BLOCKS)
+        self._step_blocks = 1 if policy == "wait" else (self._window_blocks + 1) // 2
         self._waiting_blocks = self._waiting_bytes = 0
         self.begin()
 
@@ -37,10 +39,10 @@ class Window:
         self._waiting_bytes -= payload_bytes
 
     def grant(self) -> list[Envelope]:
-        """More credit, once that is half a window more."""
+        """More credit, once that is half a window more, or under `"wait"` a block."""
         blocks = self._came_blocks - self._waiting_blocks + self._window_blocks
         payload_bytes = self._came_bytes - self._waiting_bytes + WINDOW_BYTES
-        more_blocks = 2 * (blocks - self._granted_blocks) >= self._window_blocks
+        more_blocks = blocks - self._granted_blocks >= self._step_blocks
         more_bytes = 2 * (payload_bytes - self._granted_bytes) >= WINDOW_BYTES
         if not (more_blocks or more_bytes):
             return []

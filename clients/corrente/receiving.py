@@ -94,7 +94,7 @@ class Receiving:
         self._topics: dict[str, _Incoming] = {}
         self._ids: dict[int, _Incoming] = {}
         self._waiting: deque[Block] = deque()
-        self._window = Window(queue)
+        self._window = Window(queue, policy)
 
     @property
     def has_block(self) -> bool:

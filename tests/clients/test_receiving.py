@@ -23,8 +23,8 @@ def only_credit(said: list[Envelope]) -> wire.Credit:
 class Talk:
     """A half with a confirmed subscription, and a daemon that announces topics by number."""
 
-    def __init__(self, *patterns, since="now", queue=256):
-        self.half = Receiving(patterns or ("t1",), since, "drop", queue)
+    def __init__(self, *patterns, since="now", policy="drop", queue=256):
+        self.half = Receiving(patterns or ("t1",), since, policy, queue)
         self.connect()
 
     def connect(self, daemon=DAEMON):
@@ -345,6 +345,17 @@ def test_credit_grows_by_what_was_taken_and_never_stops(queue):
                 assert granted.blocks > credit.blocks
                 credit = granted
         assert index + 1 < credit.blocks <= index + 1 + min(queue, 64)
+
+
+@pytest.mark.parametrize("queue", [1, 8, 256])
+def test_who_holds_the_publisher_back_says_of_every_block_that_it_was_taken(queue):
+    talk = Talk(policy="wait", queue=queue)
+    window = min(queue, 64)
+    talk.announce()
+    for index in range(window):
+        assert talk.block(index) == []
+    said = [only_credit(talk.half.take()[1]).blocks for _ in range(window)]
+    assert said == list(range(window + 1, 2 * window + 1))
 
 
 def test_a_block_larger_than_the_bytes_granted_is_made_up_for():

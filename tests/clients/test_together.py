@@ -12,11 +12,19 @@ from corrente import Block, Format, wire
 from corrente.link import Link
 from corrente.receiving import Receiving
 from corrente.sending import Sending
+from corrente_pipelines import Pipeline
 from corrente_service.limits import Limits
 from corrente_service.service import Service
 
 FORMAT = Format(kind="signal", shape=(1,), dtype="uint16", rate_hz=1.0)
-LIMITS = Limits(window_bytes=1024)
+LIMITS = Limits(window_bytes=1024, stall_timeout_s=1.0)
+PATIENT = {
+    "corrente": 1,
+    "name": "patient",
+    "for_each": "s",
+    "stages": {"up": {"op": "relu"}},
+    "backpressure": True,
+}
 
 
 class Client:
@@ -56,11 +64,11 @@ class Client:
 class World:
     """One stream through one service to one subscriber."""
 
-    def __init__(self, seed, queue=256):
+    def __init__(self, seed, queue=256, policy="drop", topic="s", pipelines=()):
         self.rng = np.random.default_rng(seed)
         self.now = 0.0
-        self.service = Service([], LIMITS, b"d" * 16, 0.0)
-        self.receiving, self.sending = Receiving(("s",), queue=queue), Sending()
+        self.service = Service(pipelines, LIMITS, b"d" * 16, 0.0)
+        self.receiving, self.sending = Receiving((topic,), "now", policy, queue), Sending()
         self.sub = Client(self.service, self.receiving, b"s" * 16, self.now)
         self.clients = [self.sub]
         self.run(lambda: self.receiving.is_subscribed)
@@ -206,3 +214,22 @@ def test_an_end_whose_answer_is_lost_ends_the_stream_once(seed, away_s):
         world.step()
         blocks += world.take()
     check_account(blocks, 90)
+
+
+def test_a_subscriber_that_holds_back_and_is_slow_but_never_idle_is_not_cut():
+    topic, pipeline = "s/patient/up", Pipeline.of(PATIENT)
+    world = World(0, queue=16, policy="wait", topic=topic, pipelines=[pipeline])
+    index = held = 0
+    for _ in range(40):
+        later = world.now + 0.6  # less than the timeout; half a window takes far more
+        while world.now < later:
+            if world.outgoing.has_room(2):
+                world.send(np.array([0]))
+            world.step()
+        held += world.service.egress.holds("s")
+        assert world.sub.link.failure is None
+        block, said = world.receiving.take()
+        world.sub.post(said)
+        assert (block.index, block.gap) == (index, None)
+        index += len(block.data)
+    assert held > 20
