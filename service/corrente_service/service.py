@@ -305,7 +305,10 @@ class Service:
             log.info("peer silent peer=%s", peer.hex())
             self.forget(peer, now_s)
         for peer in self.egress.stalled(now_s):
-            reason = f"nothing was taken for {self._limits.stall_timeout_s:g} s under policy='wait'"
+            reason = (
+                f"the queue was full and nothing granted for {self._limits.stall_timeout_s:g} s "
+                "under policy='wait'"
+            )
             log.warning("subscriber cut peer=%s %s", peer.hex(), reason)
             self._send(peer, wire.Goodbye(reason))
             self.forget(peer, now_s)

@@ -52,7 +52,7 @@ class Subscription:
         self._leaving: list[Frames] = []
         self._sent_blocks = self._sent_bytes = 0
         self._granted_blocks = self._granted_bytes = 0
-        self._moved: tuple[int, float] | None = None  # blocks sent, and since when no more
+        self._stood: tuple[tuple[int, int], float] | None = None  # full, with what granted, since
 
     @property
     def is_full(self) -> bool:
@@ -98,13 +98,14 @@ class Subscription:
         return self.ledger
 
     def stalled_s(self, now_s: float) -> float:
-        """How long the queue has been full without a block leaving; asked at every tick."""
+        """How long the queue has been full without more credit; asked every `EXPIRY_S`."""
         if not self.is_full:
-            self._moved = None
+            self._stood = None
             return 0.0
-        if self._moved is None or self._moved[0] != self._sent_blocks:
-            self._moved = (self._sent_blocks, now_s)
-        return now_s - self._moved[1]
+        granted = (self._granted_blocks, self._granted_bytes)
+        if self._stood is None or self._stood[0] != granted:
+            self._stood = (granted, now_s)
+        return now_s - self._stood[1]
 
     @property
     def _is_overfull(self) -> bool:

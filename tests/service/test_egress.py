@@ -1,5 +1,7 @@
 """The daemon's half of subscribing, without a socket."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -293,6 +295,37 @@ def test_a_slow_subscriber_is_not_cut():
         said += subscriber.say(wire.Credit(k, 1 << 30))
     assert "Goodbye" not in kinds(said)
     assert [m.index for m in said if isinstance(m, wire.Block)][:3] == [0, 9, 19]
+
+
+def test_credit_too_small_for_a_block_to_leave_is_no_standstill():
+    exchange = Exchange(PATIENT, stall_timeout_s=2)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/smooth", policy="wait", queue=1, credit=0)
+    publisher.open()
+    publisher.send(0, 1000)
+    publisher.send(1000, 2000)
+    publisher.send(2000, 3000)
+    said = subscriber.say(wire.Credit(9, 1))
+    for taken_bytes in range(100, 1500, 100):  # a block has 8000 bytes
+        exchange.tick(after_s=1.0)
+        said += subscriber.say(wire.Credit(9, taken_bytes))
+        publisher.say(wire.Ping())
+    assert kinds(said).count("Block") == 1
+    assert "Goodbye" not in kinds(said)
+
+
+def test_credit_said_again_is_a_standstill():
+    exchange = Exchange(PATIENT, stall_timeout_s=2)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/smooth", policy="wait", queue=1, credit=0)
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.send(10, 20)
+    said: list[Any] = []
+    for _ in range(5):
+        exchange.tick(after_s=1.0)
+        said += subscriber.say(wire.Credit(1, 1000))
+    assert "Goodbye" in kinds(said)
 
 
 @settings(deadline=None, max_examples=50)
