@@ -137,7 +137,7 @@ class Egress:
                 yield peer, frames
 
     def stalled(self, now_s: float) -> list[bytes]:
-        """The peers with back-pressure that have not moved for too long."""
+        """The peers with back-pressure that have granted nothing for too long."""
         return [
             peer
             for peer, subscription in self.subscriptions.items()
@@ -171,9 +171,10 @@ class Egress:
     def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
         if not self._takes(subscription, live.topic):
             return
-        live.subscribers.append(subscription)
         announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index)
-        subscription.offer(Notice(live.id, wire.encode(announce)))
+        notice = Notice(live.id, wire.encode(announce))
+        live.subscribers.append(subscription)
+        subscription.offer(notice)
         since = 0 if subscription.since == "first" else subscription.since
         if isinstance(since, int) and since < index:
             gap = wire.Gap(live.id, live.epoch, since, index, "expired")

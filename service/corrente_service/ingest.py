@@ -14,6 +14,7 @@ import numpy as np
 from corrente import topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format, Items
+from corrente_service.labels import check_labels
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
 from corrente_service.timing import time_ahead
@@ -112,7 +113,7 @@ class Ingest:
         Raises `Refused` where it may have neither.
         """
         _check_index(asked.stream, asked.index or 0)
-        _check_source(asked)
+        _check_format(asked)
         stream = self.streams.get(asked.stream)
         if stream is None:
             self._check_new(asked)
@@ -298,7 +299,7 @@ def _check_index(stream: str, index: int) -> None:
         )
 
 
-def _check_source(asked: wire.Open) -> None:
+def _check_format(asked: wire.Open) -> None:
     if asked.format.origin != 0 or asked.format.stride != 1:
         raise Refused(
             "bad_format",
@@ -306,6 +307,10 @@ def _check_source(asked: wire.Open) -> None:
             f"got {asked.format.origin} and {asked.format.stride}",
             path=asked.stream,
         )
+    try:
+        check_labels("the stream", asked.format)
+    except FormatError as error:
+        raise Refused("bad_format", str(error), path=asked.stream) from error
 
 
 def _prefixes(name: str) -> list[str]:

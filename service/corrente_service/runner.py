@@ -15,12 +15,11 @@ from corrente.format import Format, Items
 from corrente.wire import GapReason
 from corrente_pipelines import Pipeline, Plan
 from corrente_pipelines.plan import States
+from corrente_service.labels import check_labels
 from corrente_service.timing import time_ahead
 
 Wanted = Mapping[str, frozenset[str]]
 """Pipeline -> stages that somebody is subscribed to. The raw stream is stage "" of pipeline ""."""
-
-MAX_LABEL_BYTES = 16 << 10
 
 
 class Topic(NamedTuple):
@@ -118,7 +117,8 @@ class Runner:
                 continue
             try:
                 plan = pipeline.plan(format)
-                _check_labels(plan)
+                for stage, made in plan.formats.items():
+                    check_labels(f"stages.{stage}", made)
                 source.runs.append(_Run(pipeline.name, plan, plan.begin(index)))
             except Exception as reason:  # noqa: BLE001 - the stream goes on without this pipeline
                 source.notes.append(f"{pipeline.name}: {reason}")
@@ -247,13 +247,3 @@ def _outputs(
         for stage, items in outputs.items()
         if len(items)
     ]
-
-
-def _check_labels(plan: Plan) -> None:
-    for stage, format in plan.formats.items():
-        size = sum(len(label.encode()) + 3 for label in format.labels)
-        if size > MAX_LABEL_BYTES:
-            raise ValueError(
-                f"stages.{stage}: its labels have {size} bytes, more than an announcement "
-                f"holds ({MAX_LABEL_BYTES}); shorten them"
-            )

@@ -223,6 +223,29 @@ def test_a_stream_is_its_own_source(exchange):
     assert exchange.client().open(format=thinned).code == "bad_format"
 
 
+def test_labels_that_no_announcement_would_hold_are_refused_and_change_nothing(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    labels = tuple(f"{k:06d}{'x' * 9}" for k in range(1900))
+    subscriber.subscribe("**")
+    format = Format(kind="signal", shape=(1900,), labels=labels)
+    refused = publisher.open(format=format)
+    assert (refused.code, refused.path) == ("bad_format", "imu/7")
+    assert "34200 bytes" in refused.message
+    publisher.open()
+    publisher.send(0, 10)
+    assert publisher.open(format=format, takeover=True).code == "bad_format"
+    assert publisher.send(10, 20)[0].next_index == 20
+    assert exchange.client().subscribe("**")[0] == wire.Subscribed(1)
+
+
+def test_all_labels_that_are_allowed_can_be_announced(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("**")
+    labels = tuple("\N{OX}" * 16 for _ in range(244))  # (64 + 3) * 244 bytes
+    assert publisher.open(format=Format(kind="signal", shape=(244,), labels=labels)).notes == ()
+    assert kinds(subscriber.heard()) == ["Announce"] * 3
+
+
 def test_there_are_only_so_many_streams():
     exchange = Exchange(MEAN, streams=2)
     publisher = exchange.client()
