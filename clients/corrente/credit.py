@@ -26,12 +26,13 @@ class Window:
         self._came_blocks = self._came_bytes = 0
         self._granted_blocks = self._granted_bytes = 0
 
-    def came(self, payload_bytes: int) -> None:
-        """A block arrived."""
+    def came(self, payload_bytes: int, kept_bytes: int) -> None:
+        """A block arrived, and so much of it waits for the user: all, a part, or nothing."""
         self._came_blocks += 1
         self._came_bytes += payload_bytes
-        self._waiting_blocks += 1
-        self._waiting_bytes += payload_bytes
+        if kept_bytes:
+            self._waiting_blocks += 1
+            self._waiting_bytes += kept_bytes
 
     def taken(self, payload_bytes: int) -> None:
         """A block went to the user."""

@@ -90,6 +90,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of one item, raw."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    def duration_ns(self, items: int) -> int:
+        """How long so many items last; 292 years at most, as much as a time can say."""
+        return round(min(items * 1e9 / self.rate_hz, 2.0**63))
+
     def empty(self) -> Items:
         """A block of no items."""
         return np.empty((0, *self.shape), self.dtype)

@@ -21,6 +21,7 @@ class _Incoming:
     announced: wire.Announce
     daemon: bytes  # the process that announced it
     next_index: int
+    first_index: int  # what lies before is not wanted
     gap: tuple[int, int] | None = None  # what is missing before `next_index`, not yet told
     is_fresh: bool = True  # nothing came yet: a gap may reach back before `next_index`
     resume_index: int | None = None  # what was due when another daemon process was lost
@@ -48,10 +49,13 @@ class _Incoming:
         self.next_index = stop
 
     def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
-        """The user's next block, with what is missing before it."""
+        """The user's next block, with what is missing before it; empty where none is wanted."""
         gap = self._reach(index)
         self.next_index = index + len(items)
         said = self.announced
+        skipped = min(max(0, self.first_index - index), len(items))
+        index, items = index + skipped, items[skipped:]
+        t_ns += said.format.duration_ns(skipped)
         return Block(
             said.stream, said.pipeline, said.stage, index, items, t_ns, said.format, gap, last
         )
@@ -63,8 +67,10 @@ class _Incoming:
         gap, self.gap, self.is_fresh = self.gap, None, False
         resumed, self.resume_index = self.resume_index, None
         if resumed is not None and resumed <= index:
-            return (resumed, index) if resumed < index else None
-        return gap
+            gap = (resumed, index)
+        start, stop = gap or (0, 0)
+        start = max(start, self.first_index)
+        return (start, stop) if start < stop else None
 
 
 class Receiving:
@@ -147,7 +153,8 @@ class Receiving:
         return self._window.grant() if self._is_flowing else []
 
     def _announced(self, announce: wire.Announce) -> None:
-        fresh = _Incoming(announce, self._daemon, announce.index)
+        first_index = 0 if isinstance(self._since, str) else self._since
+        fresh = _Incoming(announce, self._daemon, announce.index, first_index)
         known = self._topics.get(fresh.name)
         if known is None:
             incoming = fresh
@@ -170,14 +177,16 @@ class Receiving:
                 f"{incoming.name}: {block.count} items of {format.item_bytes} bytes "
                 f"came as {payload.nbytes} bytes"
             )
-        self._window.came(payload.nbytes)
         if block.count == 0:
-            self._window.taken(0)
+            self._window.came(0, 0)
             return
         dtype = np.dtype(format.dtype).newbyteorder("<")
         items = np.frombuffer(payload, dtype).reshape(block.count, *format.shape)
         items.flags.writeable = False
-        self._waiting.append(incoming.block(block.index, items, block.t_ns))
+        kept = incoming.block(block.index, items, block.t_ns)
+        self._window.came(payload.nbytes, kept.data.nbytes)
+        if len(kept.data):
+            self._waiting.append(kept)
 
     def _missed(self, gap: wire.Gap) -> None:
         if gap.stop < gap.start:

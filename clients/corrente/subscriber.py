@@ -21,9 +21,9 @@ class Subscriber:
     yet. Once the constructor returns, whatever is published reaches this subscriber, or is told as
     the `gap` of a block. Iteration stops when every topic named without a wildcard has ended.
 
-    `since`: `"now"`, `"first"`, or the index of the first item wanted. `policy`, where this
-    subscriber is slow: `"drop"` drops the oldest of `queue` blocks, `"wait"` holds the publisher
-    back. A wait of `timeout_s` without a block raises `Timeout`; None waits for ever.
+    `since`: `"now"`, `"first"`, or the index of the first item wanted of every topic; those below
+    it are not given, nor told as missing. `policy`, where this subscriber is slow: `"drop"` drops
+    the oldest of `queue` blocks, `"wait"` holds the publisher back. A wait of `timeout_s` without a block raises `Timeout`; None waits for ever.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ def _check(topics: tuple[str, ...], since: wire.Since, policy: wire.Policy, queu
 
 def _cut(block: Block, n: int) -> tuple[Block, Block]:
     """The first `n` items of a block, and the others."""
-    t_ns = block.t_ns + round(n * 1e9 / block.format.rate_hz)
+    t_ns = block.t_ns + block.format.duration_ns(n)
     rest = replace(block, index=block.index + n, data=block.data[n:], t_ns=t_ns)
     return replace(block, data=block.data[:n]), rest
 

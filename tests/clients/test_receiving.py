@@ -106,6 +106,45 @@ def test_expired_history_is_a_gap_before_the_first_item():
     assert talk.taken() == [(40, 1, (0, 40))]
 
 
+def test_since_names_the_first_item_wanted_of_a_stream_yet_to_begin():
+    talk = Talk(since=5)
+    talk.announce()
+    talk.block(0, count=2)
+    talk.gap(2, 4)
+    talk.block(4, count=3)
+    block, _ = talk.half.take()
+    assert (block.index, block.gap, block.t_ns) == (5, None, 40 + 1_000_000_000)
+    assert block.data.tolist() == [[10, 11], [12, 13]]
+    talk.end(9)
+    assert talk.taken() == [(9, 0, (7, 9))]
+
+
+def test_since_beyond_the_live_index_begins_there_also_after_a_reconnect():
+    talk = Talk(since=15)
+    talk.announce(index=10)
+    talk.block(10, count=2)
+    talk.reconnect()
+    assert talk.subscribe.since == 15
+    talk.announce(index=12)
+    talk.block(12, count=2)
+    talk.reconnect(OTHER)
+    talk.announce(index=14)
+    talk.gap(14, 17)
+    talk.block(17)
+    assert talk.taken() == [(17, 1, (15, 17))]
+
+
+def test_a_gap_below_the_first_item_wanted_says_nothing():
+    talk = Talk(since=15)
+    talk.announce(index=10)
+    talk.gap(10, 15)
+    talk.block(15)
+    talk.announce(2, index=10)
+    talk.gap(10, 12, topic=2)
+    talk.end(12, topic=2)
+    assert talk.taken() == [(15, 1, None), (12, 0, None)]
+
+
 def test_a_gap_in_what_came_already_says_nothing():
     talk = Talk()
     talk.announce()
@@ -381,6 +420,15 @@ def test_after_a_reconnect_credit_leaves_room_for_what_still_waits():
     talk.half.take()
     _, said = talk.half.take()
     assert only_credit(said).blocks == 3
+
+
+def test_items_that_are_not_wanted_cost_nothing():
+    talk = Talk(since=1999, queue=2)
+    talk.announce()
+    said = [only_credit(said) for k in range(20) if (said := talk.block(100 * k, count=100))]
+    assert said[-1] == wire.Credit(21, 19 * 400 + WINDOW_BYTES)
+    _, credit = talk.half.take()
+    assert only_credit(credit) == wire.Credit(22, 20 * 400 + WINDOW_BYTES)
 
 
 def test_blocks_without_items_cost_nothing():
