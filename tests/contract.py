@@ -137,6 +137,7 @@ def check_operator(
     check_reference(operator, whole, *x)
 
     _, at_once = operator.step(operator.start(*formats), *x)
+    assert not any(np.shares_memory(at_once, signal) for signal in x)
     shift = int((out.origin - format.origin) / format.stride)
     assert len(at_once) == max(0, len(x[0]) - operator.delay(*formats) - shift)
 

@@ -39,7 +39,7 @@ class Crop(Operator):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """A copy, contiguous."""
-        return None, np.ascontiguousarray(self._cut(blocks[0]))
+        return None, self._cut(blocks[0]).copy()
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
@@ -50,9 +50,10 @@ class Crop(Operator):
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """A corner, one pixel, the middle."""
+        """A corner, one pixel, the middle, the whole of a small frame."""
         return [
             cls(height=2, width=3),
             cls(top=1, left=1, height=1, width=1),
             cls(top=1, left=2, height=4, width=3),
+            cls(height=5, width=5),
         ]
