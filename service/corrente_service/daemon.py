@@ -19,8 +19,10 @@ from corrente_service.service import Envelope, Service
 DRAIN_MESSAGES = 256
 DRAIN_BYTES = 1 << 20
 POLL_MS = 100
-STOP_S = 8.0
-LINGER_MS = 1000
+STOP_S = 7.0
+"""How long after the signal the socket is closed, goodbyes and all."""
+
+LINGER_S = 1.0
 RECEIVE_HWM = 256
 SEND_HWM = 1 << 14
 """Beyond all the credit a subscriber has, and all the answers a publisher can be owed in a turn."""
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Daemon:
-    """A service behind a bound ROUTER socket. Use as a context manager; `run` until stopped."""
+    """A service behind a bound ROUTER socket. Use as a context manager: `serve`, then `drain`."""
 
     def __init__(
         self, service: Service, bind: str, clock: Callable[[], float] = time.monotonic
@@ -45,7 +47,7 @@ class Daemon:
         self._socket.set(zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES)
         self._socket.set(zmq.RCVHWM, RECEIVE_HWM)
         self._socket.set(zmq.SNDHWM, SEND_HWM)
-        self._socket.set(zmq.LINGER, LINGER_MS)
+        self._socket.set(zmq.LINGER, round(1000 * LINGER_S))
         try:
             self._socket.bind(bind)
         except zmq.ZMQError:
@@ -69,16 +71,21 @@ class Daemon:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
 
-    def run(self) -> None:
-        """Serves until the service is stopped, and drained or out of time; then says goodbye."""
+    def serve(self) -> None:
+        """Serves until the service is stopped."""
         while not self._service.is_stopping:
             self._turn()
         log.info("stopping")
-        deadline = self._clock() + STOP_S - LINGER_MS / 1000 - 1
+
+    def drain(self) -> None:
+        """Finishes what was taken in, as far as there is time; then says goodbye."""
+        deadline_s = self._clock() + STOP_S
         self._turn()
-        while not self._service.is_drained and self._clock() < deadline:
+        while not self._service.is_drained and self._clock() < deadline_s - LINGER_S:
             self._turn()
         self._send(self._service.dismiss())
+        left_s = max(0.0, min(LINGER_S, deadline_s - self._clock()))  # a turn may have been long
+        self._socket.set(zmq.LINGER, round(1000 * left_s))
         log.info("stopped drained=%s", self._service.is_drained)
 
     def _turn(self) -> None:

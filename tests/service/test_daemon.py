@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -164,6 +165,9 @@ class Raw:
         assert self.socket.poll(10_000), "no answer"
         return wire.decode(self.socket.recv_multipart())[0]
 
+    def close(self) -> None:
+        self.socket.close()
+
     def hello(self) -> None:
         said = self.say(*wire.encode(wire.Hello(1, 1, self.instance)))
         assert isinstance(said, wire.Welcome)
@@ -174,7 +178,7 @@ def raw(daemon: Serving) -> Iterator[Raw]:
     with zmq.Context() as context:
         raw = Raw(context, daemon.address)
         yield raw
-        raw.socket.close()
+        raw.close()
 
 
 @pytest.fixture
@@ -313,6 +317,31 @@ def test_sigterm_drains_and_clients_go_on_with_the_next_daemon(serve):
             np.testing.assert_allclose(block.data, expected[block.index : at], atol=1e-6)
     assert [block.gap for block in blocks if block.gap] == [(999, 1000)]
     assert at == 2000
+
+
+def test_a_stop_keeps_its_time_whoever_stands_still(serve):
+    serving = serve(PATIENT, arguments=("--http", "127.0.0.1:0"))
+    host, port = serving.url.removeprefix("http://").split(":")
+    with (
+        zmq.Context() as context,
+        Subscriber(serving.address, "imu/7/patient/smooth", policy="wait", queue=1, timeout_s=10),
+        closing(Raw(context, serving.address)) as publisher,
+        socket.create_connection((host, int(port))) as scrape,
+    ):
+        publisher.hello()
+        opened = publisher.say(*wire.encode(wire.Open(1, "imu/7", format_of((2,), 100.0))))
+        assert isinstance(opened, wire.Opened)
+        for k in range(3):
+            block = wire.Block(opened.id, opened.epoch, 100 * k, 100, 0)
+            publisher.say(*wire.encode(block, bytes(800)))
+        assert status(serving.address)["items"]["in_flight"] > 0
+        scrape.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+        began = time.monotonic()
+        serving.process.send_signal(signal.SIGTERM)
+        scrape.sendall(b"\r\n")  # it is asked for while the daemon greets nobody any more
+        assert serving.wait() == 0
+        assert time.monotonic() - began < 8
+        assert "drained=False" in serving.log()
 
 
 def get(url: str) -> tuple[int, str]:

@@ -82,7 +82,10 @@ def serve(
         if web is not None:
             web.start(settings.reachable(daemon.endpoint))
         typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")
-        daemon.run()
+        daemon.serve()
+        if web is not None:
+            web.leave()
+        daemon.drain()
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

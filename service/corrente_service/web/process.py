@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 END_S = 2.0
+"""How long it may take to leave."""
 
 
 class WebProcess:
@@ -20,7 +22,8 @@ class WebProcess:
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         self._socket = socket.create_server((host.strip("[]"), int(port)), family=family)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self._lifeline = -1
+        self._lifeline: int | None = None
+        self._leave_by_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, address: str) -> None:
@@ -39,6 +42,12 @@ class WebProcess:
         os.close(end)
         self._socket.close()
 
+    def leave(self) -> None:
+        """Tells the process to finish what it answers and to end, and does not wait for it."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline, self._leave_by_s = None, time.monotonic() + END_S
+
     def __enter__(self) -> "WebProcess":
         return self
 
@@ -46,9 +55,9 @@ class WebProcess:
         self._socket.close()
         if self._process is None:
             return
-        os.close(self._lifeline)
+        self.leave()
         try:
-            self._process.wait(END_S)
+            self._process.wait(max(0.0, self._leave_by_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
