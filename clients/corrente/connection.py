@@ -77,6 +77,9 @@ class Connection:
             failure = self._link.failure or failure
         except CorrenteError as error:
             failure = error
+        except Exception as error:  # noqa: BLE001 - whoever waits is told of a defect
+            failure = Closed(f"the connection ended by a defect: {error!r}")
+            failure.__cause__ = error
         finally:
             with self.changed:
                 self._failure = failure
