@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite, prod
-from typing import Any, Literal
+from operator import index
+from typing import Any, Literal, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -15,6 +16,9 @@ Items = NDArray[Any]
 """Consecutive items, time on axis 0: `(n, C)`, `(n, H, W)` or `(n, H, W, C)`; n may be 0."""
 
 Kind = Literal["signal", "frames"]
+
+Dtype = str | np.dtype[Any] | type[np.generic]
+"""What names a dtype; that of a format is one of `DTYPES`."""
 
 DTYPES = (
     "uint8",
@@ -122,13 +126,34 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_of(
-    shape: Sequence[int], rate_hz: float, dtype: str = "float32", labels: Sequence[str] = ()
+    shape: Sequence[SupportsIndex],
+    rate_hz: float,
+    dtype: Dtype = "float32",
+    labels: Sequence[str] = (),
 ) -> Format:
-    """The format of a source: the rank of an item's shape tells signals from frames."""
-    return Format(
-        kind="signal" if len(shape) == 1 else "frames",
-        shape=tuple(map(int, shape)),
-        dtype=dtype,
-        rate_hz=float(rate_hz),
-        labels=tuple(labels),
-    )
+    """The format of a source: the rank of an item's shape tells signals from frames.
+
+    Raises `FormatError` where that cannot be, or an argument is of the wrong kind.
+    """
+    try:
+        return Format(
+            kind="signal" if len(shape) == 1 else "frames",
+            shape=tuple(map(index, shape)),
+            dtype=np.dtype(dtype).name,
+            rate_hz=float(rate_hz),
+            labels=_labels(labels),
+        )
+    except FormatError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FormatError(
+            f"a format has a shape of integers, a rate_hz and a dtype, "
+            f"got {shape!r}, {rate_hz!r}, {dtype!r}: {error}"
+        ) from error
+
+
+def _labels(labels: Sequence[object]) -> tuple[str, ...]:
+    """Labels as plain strings; one string is not several labels."""
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise FormatError(f"labels must be a sequence of strings, got {labels!r}")
+    return tuple(map(str, labels))

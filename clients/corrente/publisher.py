@@ -4,14 +4,15 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
 from corrente import wire
+from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
-from corrente.errors import Closed, NoPipeline
-from corrente.format import Items, format_of
+from corrente.errors import Closed, FormatError, NoPipeline
+from corrente.format import Dtype, Items, format_of
 from corrente.sending import Outgoing, Sending
 from corrente.topics import check_stream
 
@@ -34,12 +35,12 @@ class Publisher:
     def open(
         self,
         stream: str,
-        shape: Sequence[int],
+        shape: Sequence[SupportsIndex],
         rate_hz: float,
-        dtype: str = "float32",
+        dtype: Dtype = "float32",
         encoding: wire.Encoding = "raw",
         labels: Sequence[str] | None = None,
-        index: int | None = None,
+        index: SupportsIndex | None = None,
         takeover: bool = False,
     ) -> "Stream":
         """A stream of items of `shape`: `(C,)` for a signal, `(H, W)` or `(H, W, C)` for frames.
@@ -48,11 +49,16 @@ class Publisher:
         publisher that is still there. Raises `FormatError`, `Refused`, and `Timeout` where no
         daemon answers; warns with `NoPipeline` where no pipeline takes the stream.
         """
-        format = format_of(shape, rate_hz, dtype, labels or ())
-        wire.encode(wire.Open(0, check_stream(stream), format))  # too long a header is refused here
+        format = format_of(shape, rate_hz, dtype, () if labels is None else labels)
+        stream, takeover = str(check_stream(stream)), bool(takeover)
+        if encoding != "raw":
+            raise FormatError(f'encoding is "raw", got {encoding!r}')
+        start = None if index is None else bounded("index", index, 0, wire.MAX_INDEX)
+        longest = wire.Open(wire.MAX_INDEX, stream, format, "raw", wire.MAX_INDEX, takeover)
+        wire.encode(longest)  # too long a header is refused here
         connection = self._connection
         with connection.changed:
-            outgoing, said = self._sending.open(stream, format, encoding, index, takeover)
+            outgoing, said = self._sending.open(stream, format, "raw", start, takeover)
             connection.post(said)
             try:
                 connection.wait(
@@ -109,7 +115,9 @@ class Stream:
         """Index of the next item to be sent."""
         return self._outgoing.next_index
 
-    def send(self, items: Any, t_ns: int | None = None, timeout_s: float | None = None) -> None:
+    def send(
+        self, items: Any, t_ns: SupportsIndex | None = None, timeout_s: float | None = None
+    ) -> None:
         """Send one item or a block; the array may be overwritten afterwards.
 
         `t_ns` is the time of the first item; without it the last item is taken to be of now. Waits
@@ -118,9 +126,9 @@ class Stream:
         """
         outgoing, format = self._outgoing, self._outgoing.format
         block = _owned(format.block(items), items)
-        period_ns = 1e9 / format.rate_hz
-        if t_ns is None:
-            t_ns = time.time_ns() - round((len(block) - 1) * period_ns)
+        lasts_ns = format.duration_ns(max(0, len(block) - 1))
+        first_ns = time.time_ns() - lasts_ns if t_ns is None else t_ns
+        first_ns = bounded("t_ns", first_ns, -wire.MAX_INDEX - 1, wire.MAX_INDEX - lasts_ns)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         step = max(1, BLOCK_BYTES // format.item_bytes)
         for start in range(0, len(block), step):
@@ -128,9 +136,8 @@ class Stream:
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
             with self._connection.changed:
                 self._wait_for_room(part.nbytes, left_s)
-                said = self._sending.send(
-                    outgoing, len(part), t_ns + round(start * period_ns), _payload(part)
-                )
+                part_ns = first_ns + format.duration_ns(start)
+                said = self._sending.send(outgoing, len(part), part_ns, _payload(part))
                 self._connection.post(said)
 
     def flush(self, timeout_s: float | None = None) -> None:

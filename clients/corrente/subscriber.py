@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, SupportsIndex
 
 import numpy as np
 
 from corrente import wire
 from corrente.block import Block
+from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import FormatError, Lost, Timeout
 from corrente.receiving import Receiving
@@ -22,23 +23,29 @@ class Subscriber:
     the `gap` of a block. Iteration stops when every topic named without a wildcard has ended.
 
     `since`: `"now"`, `"first"`, or the index of the first item wanted of every topic; those below
-    it are not given, nor told as missing. `policy`, where this subscriber is slow: `"drop"` drops
-    the oldest of `queue` blocks, `"wait"` holds the publisher back. A wait of `timeout_s` without a block raises `Timeout`; None waits for ever.
+    it are neither given nor told as missing. `policy`, where this subscriber is slow: `"drop"`
+    drops the oldest of `queue` blocks, `"wait"` holds the publisher back. A wait of `timeout_s`
+    without a block raises `Timeout`; None waits for ever.
     """
 
     def __init__(
         self,
         address: str,
         *topics: str,
-        since: wire.Since = "now",
+        since: Literal["now", "first"] | SupportsIndex = "now",
         policy: wire.Policy = "drop",
-        queue: int = 256,
+        queue: SupportsIndex = 256,
         timeout_s: float | None = None,
     ) -> None:
-        _check(topics, since, policy, queue)
-        self._topics = topics
+        if not 1 <= len(topics) <= wire.MAX_PATTERNS:
+            raise FormatError(f"1 to {wire.MAX_PATTERNS} topics can be subscribed to at once")
+        if policy not in ("drop", "wait"):
+            raise FormatError(f'policy is "drop" or "wait", got {policy!r}')
+        self._topics = tuple(str(check_pattern(topic)) for topic in topics)
         self._timeout_s = timeout_s
-        self._receiving = Receiving(topics, since, policy, queue)
+        self._receiving = Receiving(
+            self._topics, _since(since), policy, bounded("queue", queue, 1, wire.MAX_QUEUE)
+        )
         self._ahead: Block | None = None
         self._connection = Connection(address, self._receiving)
         try:
@@ -131,17 +138,14 @@ class Subscriber:
         return block
 
 
-def _check(topics: tuple[str, ...], since: wire.Since, policy: wire.Policy, queue: int) -> None:
-    if not 1 <= len(topics) <= wire.MAX_PATTERNS:
-        raise FormatError(f"1 to {wire.MAX_PATTERNS} topics can be subscribed to at once")
-    for topic in topics:
-        check_pattern(topic)
-    if since not in ("now", "first") if isinstance(since, str) else since < 0:
-        raise FormatError(f'since is "now", "first" or an index, got {since!r}')
-    if policy not in ("drop", "wait"):
-        raise FormatError(f'policy is "drop" or "wait", got {policy!r}')
-    if not 1 <= queue <= wire.MAX_QUEUE:
-        raise FormatError(f"queue is 1 to {wire.MAX_QUEUE} blocks, got {queue}")
+def _since(since: SupportsIndex | str) -> wire.Since:
+    match since:
+        case "now" | "first":
+            return since
+        case str():
+            raise FormatError(f'since is "now", "first" or an index, got {since!r}')
+        case _:
+            return bounded("since", since, 0, wire.MAX_INDEX)
 
 
 def _cut(block: Block, n: int) -> tuple[Block, Block]:

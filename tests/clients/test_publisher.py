@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,6 +217,74 @@ def test_what_cannot_be_is_refused_before_it_is_sent(daemon):
             stream.send(np.zeros((1, 3), "uint8"))
         with pytest.raises(Refused, match="open already"):
             pub.open("s", shape=(2,), rate_hz=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": 2},
+        {"shape": (2.5,)},
+        {"shape": (2**70,)},
+        {"rate_hz": "fast"},
+        {"dtype": "float16"},
+        {"dtype": "no dtype"},
+        {"dtype": int},
+        {"encoding": "jpeg"},
+        {"labels": [1, 2]},
+        {"labels": "xy"},
+        {"index": -1},
+        {"index": 2**63},
+        {"index": 1.5},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_opened_harms_no_other_stream(daemon, deadline_s, options):
+    with Publisher(daemon.address) as pub:
+        other = pub.open("other", shape=(1,), rate_hz=1)
+        with pytest.raises(FormatError):
+            pub.open("s", **{"shape": (2,), "rate_hz": 1, **options})
+        other.send([0.0])
+        other.flush(timeout_s=deadline_s)
+
+
+@pytest.mark.parametrize("t_ns", [2**63, 2**64, -(2**63) - 1, 2**63 - 10**9, 1e18, "now"])
+def test_a_time_that_cannot_be_harms_no_stream(daemon, deadline_s, t_ns):
+    with Publisher(daemon.address) as pub:
+        stream = pub.open("s", shape=(1,), rate_hz=1)
+        with pytest.raises(FormatError, match="t_ns"):
+            stream.send([[0.0], [1.0]], t_ns=t_ns)
+        stream.send([0.0])
+        stream.flush(timeout_s=deadline_s)
+        assert stream.next_index == 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.dtype("uint8"), np.dtype(">u2"), "<u2"])
+def test_numbers_names_and_dtypes_may_be_numpys(daemon, dtype):
+    with Publisher(daemon.address) as pub:
+        options: Any = {
+            "shape": np.array([2]),
+            "rate_hz": np.float32(10),
+            "dtype": dtype,
+            "labels": np.array(["x", "y"]),
+            "index": np.int64(7),
+            "takeover": np.bool_(True),
+        }
+        stream = pub.open(np.str_("s"), **options)
+        assert stream.next_index == 7
+        stream.send(np.zeros((3, 2), dtype), t_ns=np.int64(5))
+        [said] = daemon.hears(wire.Block)
+        assert (said.index, said.t_ns) == (7, 5)
+        [opened] = daemon.hears(wire.Open)
+        assert opened.format.dtype == np.dtype(dtype).name
+        assert (opened.format.labels, opened.index, opened.takeover) == (("x", "y"), 7, True)
+
+
+def test_a_rate_of_next_to_nothing_is_told_where_its_times_cannot_be(daemon):
+    with Publisher(daemon.address) as pub:
+        stream = pub.open("s", shape=(1,), rate_hz=5e-324)
+        stream.send([0.0])
+        with pytest.raises(FormatError, match="t_ns"):
+            stream.send([[0.0], [1.0]], t_ns=0)
 
 
 def test_a_stream_no_pipeline_takes_is_warned_about(daemon):

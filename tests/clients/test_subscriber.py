@@ -181,12 +181,23 @@ def test_nobody_there_times_out():
         (("a",), {"policy": "hope"}),
         (("a",), {"queue": 0}),
         (("a",), {"queue": 65537}),
+        (("a",), {"queue": 2.5}),
+        (("a",), {"since": 2**64}),
+        (("a",), {"since": 1.5}),
+        (("a",), {"since": None}),
     ],
     ids=str,
 )
 def test_what_cannot_be_is_refused_before_it_is_sent(daemon, topics, options):
     with pytest.raises(FormatError):
         Subscriber(daemon.address, *topics, **options)
+
+
+def test_numbers_and_names_may_be_numpys(daemon):
+    topic, since, queue = np.str_("s"), np.int64(7), np.uint8(4)
+    with Subscriber(daemon.address, topic, since=since, queue=queue):
+        [said] = daemon.hears(wire.Subscribe)
+    assert (said.patterns, said.since, said.queue) == (("s",), 7, 4)
 
 
 def test_take_needs_one_topic(daemon):
