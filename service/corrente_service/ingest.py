@@ -84,6 +84,11 @@ class Stream:
         self.is_rewind_due |= not self.is_lost
         self.is_lost = True
 
+    @property
+    def in_flight(self) -> int:
+        """Items that wait to be processed."""
+        return sum(len(work.items) for work in self.work if isinstance(work, Arrived))
+
     def take(self) -> Work:
         """The oldest work, out of the queue."""
         work = self.work.popleft()

@@ -13,29 +13,37 @@ NOTE_LENGTH = 200
 def counts(ingest: Ingest, runner: Runner, egress: Egress, ended: StreamLedger) -> dict[str, Any]:
     """Pipelines, streams and subscriptions, and what they count. Sums cover what `ended`, too."""
     streams, subscriptions = StreamLedger(), SubscriptionLedger()
-    for ledger in (ended, *(stream.ledger for stream in ingest.streams.values())):
-        streams.add(ledger)
+    streams.add(ended)
+    in_flight = {name: stream.in_flight for name, stream in ingest.streams.items()}
+    for stream in ingest.streams.values():
+        streams.add(stream.ledger)
+    subscriptions.add(egress.left)
+    queued = {peer: sub.queued for peer, sub in egress.subscriptions.items()}
     for sub in egress.subscriptions.values():
         subscriptions.add(sub.ledger)
-    subscriptions.add(egress.left)
     return {
         "pipelines": {
             name: {"for_each": pipeline.for_each, "backpressure": pipeline.backpressure}
             for name, pipeline in runner.pipelines.items()
         },
         "streams": {
-            name: _stream(stream, runner.taken(name)) for name, stream in ingest.streams.items()
+            name: _stream(stream, runner.taken(name), in_flight[name])
+            for name, stream in ingest.streams.items()
         },
         "subscriptions": [
-            {"topics": list(sub.patterns), "policy": sub.policy, "items": sub.ledger.snapshot()}
-            for sub in egress.subscriptions.values()
+            {
+                "topics": list(sub.patterns),
+                "policy": sub.policy,
+                "items": sub.ledger.snapshot(queued[peer]),
+            }
+            for peer, sub in egress.subscriptions.items()
         ],
-        "items": streams.snapshot(),
-        "egress": subscriptions.snapshot(),
+        "items": streams.snapshot(sum(in_flight.values())),
+        "egress": subscriptions.snapshot(sum(queued.values())),
     }
 
 
-def _stream(stream: Stream, taken: Taken) -> dict[str, Any]:
+def _stream(stream: Stream, taken: Taken, in_flight: int) -> dict[str, Any]:
     return {
         "epoch": stream.epoch,
         "next_index": stream.next_index,
@@ -46,5 +54,5 @@ def _stream(stream: Stream, taken: Taken) -> dict[str, Any]:
         "rate_hz": stream.format.rate_hz,
         "pipelines": list(taken.pipelines),
         "notes": [note[:NOTE_LENGTH] for note in taken.notes],
-        "items": stream.ledger.snapshot(),
+        "items": stream.ledger.snapshot(in_flight),
     }

@@ -62,6 +62,11 @@ class Subscription:
         )
 
     @property
+    def queued(self) -> int:
+        """Items that wait for credit."""
+        return sum(entry.stop - entry.start for entry in self._waiting if isinstance(entry, Parcel))
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing waits for credit."""
         return not self._waiting
@@ -78,7 +83,7 @@ class Subscription:
         """Queues an entry. Where that is too much, and the policy says so, the oldest go."""
         self._waiting.append(entry)
         if isinstance(entry, Parcel):
-            self.ledger.queue(entry.stop - entry.start)
+            self.ledger.offer(entry.stop - entry.start)
             self._waiting_blocks += 1
             self._waiting_bytes += entry.payload_bytes
         self._advance()
@@ -93,7 +98,7 @@ class Subscription:
 
     def abandon(self) -> SubscriptionLedger:
         """Drops what waits, as nobody will come for it; gives the final counts."""
-        self.ledger.drop(self.ledger.queued)
+        self.ledger.drop(self.queued)
         self._waiting.clear()
         return self.ledger
 

@@ -15,9 +15,9 @@ def exchange() -> Exchange:
 
 
 def items(exchange: Exchange, stream: str = "imu/7") -> dict[str, object]:
-    ledger = exchange.service.ingest.streams[stream].ledger
-    assert ledger.is_balanced
-    return ledger.snapshot()
+    found = exchange.service.ingest.streams[stream]
+    assert found.ledger.is_balanced(found.in_flight)
+    return found.ledger.snapshot(found.in_flight)
 
 
 def test_a_stream_opens_at_index_zero_with_a_window_and_its_pipelines(exchange):
@@ -99,7 +99,7 @@ def test_an_ended_stream_is_forgotten_and_begins_anew_in_a_new_epoch(exchange):
     after = publisher.open()
     assert after.next_index == 0
     assert after.epoch > before.epoch
-    assert exchange.service.ended.snapshot()["processed"] == 10
+    assert exchange.service.ended.snapshot(0)["processed"] == 10
 
 
 def test_a_stream_with_a_live_owner_is_in_use(exchange):
