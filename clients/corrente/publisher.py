@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from threading import RLock
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
 
@@ -31,6 +32,7 @@ class Publisher:
         self._sending = Sending()
         self._connection = Connection(address, self._sending)
         self._is_closed = False
+        self._closing = RLock()
 
     def open(
         self,
@@ -74,21 +76,23 @@ class Publisher:
         return Stream(self._sending, connection, outgoing)
 
     def close(self) -> None:
-        """Flush, say goodbye and end the thread. Only the first call does anything.
+        """Flush, say goodbye and end the thread; a second call only waits for the first.
 
         Raises what ended a stream and was not raised yet, and `Timeout` where something was not
         acknowledged within `CLOSE_TIMEOUT_S`.
         """
-        try:
-            with self._connection.changed:
-                if not self._is_closed:
-                    self._is_closed = True
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            try:
+                with self._connection.changed:
                     self._connection.wait(
                         lambda: self._sending.is_flushed, CLOSE_TIMEOUT_S, "not acknowledged"
                     )
                     self._sending.check_all()
-        finally:
-            self._connection.close()
+            finally:
+                self._connection.close()
 
     def __enter__(self) -> Self:
         return self

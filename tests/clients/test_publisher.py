@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -319,6 +320,23 @@ def test_closing_says_goodbye_and_ends_no_stream(daemon):
     pub.close()
     daemon.hears(wire.Goodbye)
     assert [type(message).__name__ for _, message in daemon.heard[-2:]] == ["Block", "Goodbye"]
+
+
+def test_closing_twice_at_once_cuts_no_flush(daemon, deadline_s):
+    pub = Publisher(daemon.address)
+    stream = pub.open("s", shape=(1,), rate_hz=1)
+    daemon.acknowledges = False
+    stream.send([0.0])
+    daemon.hears(wire.Block)
+    [published] = daemon.streams.values()
+    with ThreadPoolExecutor(2) as threads:
+        closers = [threads.submit(pub.close) for _ in range(2)]
+        done, _ = wait(closers, timeout=0.1)
+        assert not done
+        daemon.say(wire.Ack(published.id, published.epoch, 1))
+        for closer in closers:
+            closer.result(deadline_s)
+    daemon.hears(wire.Goodbye)
 
 
 def test_a_closed_publisher_raises(daemon):
