@@ -1,7 +1,10 @@
 """The daemon's report as Prometheus reads it."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from corrente import FormatError
+from corrente.topics import check_stream
 from corrente_service.web import metrics
 from tests.service.exchange import MEAN, Exchange
 
@@ -12,7 +15,10 @@ def samples(exchange: Exchange) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found.setdefault(sample.name, {})[sample.labels.get("stream", "")] = sample.value
+            series = found.setdefault(sample.name, {})
+            stream = sample.labels.get("stream", "")
+            assert stream not in series, "two samples of one series"
+            series[stream] = sample.value
     return found
 
 
@@ -25,8 +31,8 @@ def test_streams_are_counted_by_name_and_those_that_ended_together():
     publisher.open("imu/2")
     publisher.send(0, 7)
     found = samples(exchange)
-    assert found["corrente_stream_items_accepted_total"] == {"imu/2": 7, "other": 10}
-    assert found["corrente_stream_items_processed_total"] == {"imu/2": 7, "other": 10}
+    assert found["corrente_stream_items_accepted_total"] == {"imu/2": 7, "(other)": 10}
+    assert found["corrente_stream_items_processed_total"] == {"imu/2": 7, "(other)": 10}
     assert found["corrente_streams"] == {"": 1}
     assert found["corrente_ready"] == {"": 1}
     assert found["corrente_uptime_seconds"] == {"": 1.0}
@@ -40,5 +46,20 @@ def test_labels_are_bounded_and_nothing_is_left_out():
         publisher.send(0, k)
     accepted = samples(exchange)["corrente_stream_items_accepted_total"]
     assert len(accepted) == metrics.MAX_STREAMS + 1
-    assert accepted["other"] == sum(range(100, 120))
+    assert accepted["(other)"] == sum(range(100, 120))
     assert sum(accepted.values()) == sum(range(120))
+
+
+@pytest.mark.parametrize("name", ["other", "others"])
+def test_a_stream_may_be_called_like_the_others(name):
+    exchange = Exchange(MEAN)
+    publisher = exchange.client()
+    publisher.open("imu/1")
+    publisher.send(0, 10)
+    publisher.end(10)
+    publisher.open(name)
+    publisher.send(0, 7)
+    accepted = samples(exchange)["corrente_stream_items_accepted_total"]
+    assert accepted == {name: 7, metrics.OTHER: 10}
+    with pytest.raises(FormatError):
+        check_stream(metrics.OTHER)

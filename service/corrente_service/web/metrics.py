@@ -11,8 +11,10 @@ from prometheus_client.registry import Collector
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MAX_STREAMS = 100
-OTHER = "other"
-"""The label of all streams beyond `MAX_STREAMS`, and of those that have ended."""
+"""How many streams are named: those that were opened first, of those that are open."""
+
+OTHER = "(other)"
+"""The label of all other streams, and of those that have ended. No stream can be called so."""
 
 GAUGES = {
     "ready": "Whether the daemon takes streams and subscriptions.",
@@ -75,7 +77,7 @@ def _stream_items(report: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def _labelled(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The counts of the first streams by name, and of all others together."""
+    """The counts of the streams opened first, by name, and of all others together."""
     plain = ("accepted", "processed", "in_flight")
     other = Counter[str]({name: report["items"][name] for name in plain})
     dropped = Counter[str](report["items"]["dropped"])
