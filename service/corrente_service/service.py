@@ -67,6 +67,7 @@ class Service:
         self._peers: dict[bytes, _Peer] = {}
         self._busy: dict[str, Stream] = {}  # streams with work
         self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
+        self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
 
@@ -94,6 +95,7 @@ class Service:
         for stream in tuple(self._busy.values()):
             self._work(stream)
         self._answer()
+        self._tell(now_s)
         self._out += (Envelope(peer, frames) for peer, frames in self.egress.leaving())
         out, self._out = self._out, []
         return out
@@ -103,6 +105,7 @@ class Service:
         if self._peers.pop(peer, None) is not None:
             self.ingest.leave(peer, now_s)
             self.egress.leave(peer)
+            self._asked.pop(peer, None)
 
     def report(self, now_s: float) -> dict[str, Any]:
         """What the daemon is, and what it counts, as plain values."""
@@ -151,8 +154,7 @@ class Service:
             case wire.Subscribe():
                 self._subscribe(peer, message)
             case wire.Status():
-                body = msgspec.msgpack.encode(self.report(now_s))
-                self._send(peer, wire.Report(message.request), body)
+                self._asked[peer] = message.request
             case wire.Goodbye():
                 self.forget(peer, now_s)
             case wire.Pong():
@@ -287,6 +289,15 @@ class Service:
                 stream.is_rewind_due = False
                 self._send(stream.peer, wire.Rewind(stream.id, stream.epoch, stream.next_index))
         self._due.clear()
+
+    def _tell(self, now_s: float) -> None:
+        """One report per turn for all who asked, however often they did: it may be large."""
+        if not self._asked:
+            return
+        body = msgspec.msgpack.encode(self.report(now_s))
+        for peer, request in self._asked.items():
+            self._send(peer, wire.Report(request), body)
+        self._asked.clear()
 
     def _expire(self, now_s: float) -> None:
         """Forgets silent peers, cuts subscribers that stand still, ends abandoned streams."""

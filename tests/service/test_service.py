@@ -148,7 +148,7 @@ def test_a_refusal_is_never_larger_than_a_header(exchange):
 
 
 def test_more_notes_than_a_header_holds_are_cut(exchange):
-    pipelines = [{**MEAN, "name": f"mean{k}", "input": {"channels": 3}} for k in range(300)]
+    pipelines = [{**MEAN, "name": f"mean{k}", "input": {"channels": 3}} for k in range(400)]
     exchange = Exchange(*pipelines, MEAN)
     opened = exchange.client().open()
     assert opened.pipelines == ("mean",)
@@ -182,6 +182,24 @@ def test_the_report_counts_what_is_and_what_was(exchange):
     assert body["items"] == {"accepted": 15, "processed": 15, "in_flight": 0, "dropped": {}}
     assert body["egress"] == {"offered": 14, "sent": 14, "queued": 0, "dropped": 0}
     assert body["subscriptions"][0]["topics"] == ["imu/*/mean/up"]
+
+
+def test_who_asks_often_is_told_once_a_turn_and_all_are_told_the_same():
+    exchange = Exchange(MEAN)
+    publisher, often, once = exchange.client(), exchange.client(), exchange.client()
+    for k in range(400):
+        publisher.open(f"imu/{k}")
+    for request in range(1000):
+        exchange.service.handle(often.peer, wire.encode(wire.Status(request)), 0.0)
+    exchange.service.handle(once.peer, wire.encode(wire.Status(7)), 0.0)
+    sent = exchange.service.tick(0.0)
+    assert [peer for peer, _ in sent] == [often.peer, once.peer]
+    exchange.deliver(sent)
+    ((to_often, same),) = often.inbox()
+    ((to_once, as_this),) = once.inbox()
+    assert (to_often.request, to_once.request) == (999, 7)
+    assert same.obj is as_this.obj
+    assert len(msgspec.msgpack.decode(same)["streams"]) == 400
 
 
 def test_a_stopping_service_refuses_what_is_new_and_finishes_what_is_in():
