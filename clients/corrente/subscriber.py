@@ -25,7 +25,8 @@ class Subscriber:
     `since`: `"now"`, `"first"`, or the index of the first item wanted of every topic; those below
     it are neither given nor told as missing. `policy`, where this subscriber is slow: `"drop"`
     drops the oldest of `queue` blocks, `"wait"` holds the publisher back. A wait of `timeout_s`
-    without a block raises `Timeout`; None waits for ever.
+    without a block raises `Timeout`; None waits for ever. The constructor waits for the daemon 10
+    seconds or `timeout_s`, whichever is longer.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Subscriber:
         with connection.changed:
             connection.wait(
                 lambda: receiving.is_subscribed or receiving.error is not None,
-                CONNECT_TIMEOUT_S if self._timeout_s is None else self._timeout_s,
+                max(CONNECT_TIMEOUT_S, self._timeout_s or 0.0),
                 "not subscribed",
             )
             if receiving.error is not None:
