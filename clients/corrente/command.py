@@ -17,18 +17,24 @@ def main() -> None:
     if name in ("pub", "sub"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container ends as by Ctrl-C
         sys.exit(pub(rest) if name == "pub" else sub(rest))
-    # Found by name, not imported: the client stands below the service.
-    (service,) = entry_points(group="corrente.commands")
+    _service(name or "this")()
+
+
+def _service(command: str) -> Callable[[], None]:
+    """The service's commands. Found by name, not imported: the client stands below the service."""
     try:
-        app = service.load()
+        for service in entry_points(group="corrente.commands"):
+            app: Callable[[], None] = service.load()
+            return app
+        missing = "its commands are not registered"
     except ModuleNotFoundError as error:
-        print(
-            f"corrente: {name or 'this'} needs the service ({error.name} is not installed): "
-            "pip install 'corrente[service]'\nwithout it there are: corrente pub, corrente sub",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    app()
+        missing = f"{error.name} is not installed"
+    print(
+        f"corrente: {command} needs the service ({missing}): "
+        "pip install 'corrente[service]'\nwithout it there are: corrente pub, corrente sub",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 def pub(argv: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`corrente pub` and `corrente sub`, against a daemon of the tests' own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -97,6 +98,24 @@ def test_what_fails_says_so_in_one_line_and_exits_with_1(run, argv, capsys):
     assert out == ""
     assert err.startswith(f"corrente {run.__name__}: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_without_the_service_a_command_of_its_says_so(tmp_path):
+    metadata = tmp_path / "corrente-0.dist-info" / "METADATA"  # of an install with no commands
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: corrente\nVersion: 0\n")
+    done = subprocess.run(
+        [CORRENTE, "serve"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("corrente: serve needs the service (")
+    assert "pip install" in done.stderr
 
 
 def test_no_block_in_time_is_a_failure(daemon, capsys):
