@@ -148,7 +148,7 @@ def test_a_refusal_is_never_larger_than_a_header(exchange):
 
 
 def test_more_notes_than_a_header_holds_are_cut(exchange):
-    pipelines = [{**MEAN, "name": f"mean{k}", "input": {"channels": 3}} for k in range(400)]
+    pipelines = [{**MEAN, "name": f"mean{k}", "input": {"channels": 3}} for k in range(300)]
     exchange = Exchange(*pipelines, MEAN)
     opened = exchange.client().open()
     assert opened.pipelines == ("mean",)
