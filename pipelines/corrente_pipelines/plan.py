@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,18 @@ class Plan:
     def formats(self) -> Mapping[str, Format]:
         """The format of every stage's output."""
         return {step.name: step.format for step in self.steps}
+
+    @cached_property
+    def state_bytes(self) -> int:
+        """About what the states of one stream hold: its windows, and what waits at its joins."""
+        delays = {INPUT: 0} | {step.name: step.delay for step in self.steps}
+        held = 0
+        for step in self.steps:
+            latest = max(delays[name] for name in step.inputs)
+            held += step.state_bytes
+            for name, branch in zip(step.inputs, step.branches, strict=True):
+                held += ceil((latest - delays[name]) / branch.stride) * branch.item_bytes
+        return held
 
     @cached_property
     def _needs(self) -> dict[frozenset[str], frozenset[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, prod
 
 from msgspec.structs import replace
 
@@ -13,6 +13,8 @@ from corrente_pipelines.errors import Located, Problem, SpecError
 from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.spec import INPUT
+
+FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,13 @@ class Step:
     format: Format
     delay: int
     """Items of the source that must come after an output's own before it leaves, at worst."""
+
+    @property
+    def state_bytes(self) -> int:
+        """About what the operator keeps of its inputs between blocks: a window over time."""
+        window = self.operator.receptive_field(*self.joined)
+        items = sum(prod(format.shape) * FLOAT32_BYTES for format in self.joined)
+        return window * items if window > 1 else 0
 
     @cached_property
     def keeps_nothing(self) -> bool:

@@ -14,6 +14,8 @@ class Limits(BaseModel):
     """Payload a publisher may have unacknowledged, per stream."""
     queue_bytes: int = Field(default=64 << 20, ge=1 << 20)
     """Payload that waits for a subscriber's credit, per subscription."""
+    state_bytes: int = Field(default=256 << 20, ge=1 << 10)
+    """What a pipeline may have to remember of a stream, by its plan."""
     stall_timeout_s: float = Field(default=10.0, gt=0)
     """How long a subscriber with back-pressure may stand still before it is cut."""
     stream_idle_s: float = Field(default=3600.0, gt=0)

@@ -16,6 +16,7 @@ from corrente.wire import GapReason
 from corrente_pipelines import Pipeline, Plan
 from corrente_pipelines.plan import States
 from corrente_service.labels import check_labels
+from corrente_service.limits import Limits
 from corrente_service.timing import time_ahead
 
 Wanted = Mapping[str, frozenset[str]]
@@ -105,7 +106,8 @@ class _Source:
 class Runner:
     """The pipelines of a service, and every stream they are at work on."""
 
-    def __init__(self, pipelines: Iterable[Pipeline]) -> None:
+    def __init__(self, pipelines: Iterable[Pipeline], limits: Limits) -> None:
+        self._limits = limits
         self.pipelines = {pipeline.name: pipeline for pipeline in pipelines}
         self._sources: dict[str, _Source] = {}
 
@@ -117,6 +119,7 @@ class Runner:
                 continue
             try:
                 plan = pipeline.plan(format)
+                self._check_state(plan)
                 for stage, made in plan.formats.items():
                     check_labels(f"stages.{stage}", made)
                 source.runs.append(_Run(pipeline.name, plan, plan.begin(index)))
@@ -211,6 +214,14 @@ class Runner:
             for stage, tail in tails.items():
                 events.append(Ended(Topic(stream, run.name, stage), before[stage] + len(tail)))
         return events
+
+    def _check_state(self, plan: Plan) -> None:
+        most = self._limits.state_bytes
+        if plan.state_bytes > most:
+            raise ValueError(
+                f"it would have to remember {plan.state_bytes} bytes of the stream, more than "
+                f"{most}; use smaller windows or items, or raise CORRENTE_LIMITS_STATE_BYTES"
+            )
 
     def _nearest(self, stream: str) -> str:
         patterns = {pipeline.for_each: name for name, pipeline in self.pipelines.items()}

@@ -56,7 +56,7 @@ class Service:
         self, pipelines: Iterable[Pipeline], limits: Limits, daemon: bytes, now_s: float
     ) -> None:
         self.daemon = daemon
-        self.runner = Runner(pipelines)
+        self.runner = Runner(pipelines, limits)
         self.ingest = Ingest(limits)
         self.egress = Egress(limits, self.runner.pipelines)
         self.ended = StreamLedger()

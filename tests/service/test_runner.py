@@ -1,5 +1,6 @@
 """Blocks in, outputs per topic out."""
 
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from corrente import wire
 from corrente.format import Format, format_of
 from corrente_pipelines import Pipeline, Plan
+from corrente_service.limits import Limits
 from corrente_service.runner import Output, Runner, Topic
 from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
 
@@ -26,7 +28,7 @@ def spans(events):
 
 @pytest.fixture
 def runner() -> Runner:
-    runner = Runner([Pipeline.of(MEAN)])
+    runner = Runner([Pipeline.of(MEAN)], Limits())
     runner.open("imu/7", IMU, 0)
     return runner
 
@@ -75,11 +77,51 @@ def test_a_gap_finishes_the_segment_and_starts_another_behind_it(runner):
 
 def test_a_label_too_many_keeps_a_pipeline_off_with_the_reason():
     labels = tuple(f"{'x' * 58}{k:06d}" for k in range(400))
-    runner = Runner([Pipeline.of(MEAN)])
+    runner = Runner([Pipeline.of(MEAN)], Limits())
     runner.open("imu/7", Format(kind="signal", shape=(400,), labels=labels), 0)
     taken = runner.taken("imu/7")
     assert taken.pipelines == ()
     assert "labels" in taken.notes[0]
+
+
+TREND = {
+    "corrente": 1,
+    "name": "trend",
+    "stages": {
+        "trend": {"op": "moving_average", "size": 181, "pad": "edge"},
+        "detrended": {"op": "subtract", "from": ["input", "trend"]},
+    },
+}
+
+
+def test_a_pipeline_that_would_remember_too_much_does_not_take_the_stream():
+    runner = Runner([Pipeline.of(TREND), Pipeline.of(MEAN)], Limits())
+    tracemalloc.start()
+    runner.open("imu/7", format_of((1 << 20,), 1.0), 0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    taken = runner.taken("imu/7")
+    assert taken.pipelines == ("mean",)
+    # 181 items under the window, 90 at the join, of 4 MiB each
+    assert f"remember {(181 + 90) << 22} bytes" in taken.notes[0]
+    assert "CORRENTE_LIMITS_STATE_BYTES" in taken.notes[0]
+    assert most < 100 << 20
+
+
+def test_what_a_plan_remembers_is_what_it_was_reckoned_to():
+    format = format_of((3,), 1.0)
+    plan = Pipeline.of(TREND).plan(format)
+    assert plan.state_bytes == (181 + 90) * 12
+    states, _ = plan.step(plan.begin(), np.zeros((1000, 3), np.float32))
+    held = sum(state.memory.items.nbytes for state in states if state.memory is not None)
+    held += sum(items.nbytes for s in states if s.queues for items in s.queues.waiting)
+    assert 0.9 * plan.state_bytes <= held <= plan.state_bytes
+
+
+def test_stages_that_look_at_one_item_remember_nothing():
+    stages = {"edges": {"op": "prewitt"}, "size": {"op": "magnitude"}}
+    pipeline = Pipeline.of({"corrente": 1, "name": "edges", "stages": stages})
+    assert pipeline.plan(format_of((2160, 3840), 30.0, "uint8")).state_bytes == 0
 
 
 @dataclass(frozen=True)
@@ -116,6 +158,10 @@ class BrokenPlan:
     @property
     def formats(self):
         return self.sound.formats
+
+    @property
+    def state_bytes(self):
+        return self.sound.state_bytes
 
 
 @pytest.fixture
@@ -160,7 +206,7 @@ def test_an_output_of_another_rate_has_the_time_of_its_place_in_the_source():
             "stages": {"smooth": {"op": "correlate", "kernel": [1, 1, 1, 1], "pad": "valid"}},
         }
     )
-    runner = Runner([pipeline])
+    runner = Runner([pipeline], Limits())
     runner.open("imu/7", format_of((1,), rate_hz=10), 0)
     items = np.zeros((10, 1), np.float32)
     (output,) = runner.push("imu/7", items, 5_000_000_000, {"mean": frozenset({"smooth"})})
