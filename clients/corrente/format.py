@@ -106,8 +106,13 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """`x`, one item or a block, as a C-contiguous little-endian block of this format.
 
         Raises `FormatError` where its shape or dtype contradicts the format. Numbers may be
-        rounded to the stream's float type, but never cut to an integer type that is too small.
+        rounded to the stream's float type, which makes infinities of those beyond its range (3.4e38
+        for float32), but never cut to an integer type that is too small.
         """
+        if isinstance(x, np.ma.MaskedArray):
+            raise FormatError(
+                "a stream holds no masks: say what stands for what is masked, with .filled(value)"
+            )
         items = np.asarray(x)
         if items.ndim == len(self.shape):
             items = items[np.newaxis]

@@ -126,7 +126,8 @@ class Stream:
 
         `t_ns` is the time of the first item; without it the last item is taken to be of now. Waits
         while the daemon takes no more, `timeout_s` at most, then raises `Timeout`; `next_index`
-        tells how many of the items were sent.
+        tells how many of the items were sent. A float64 beyond the range of a float32 stream
+        arrives as infinity. Raises `FormatError` where the items are not of the stream's format.
         """
         outgoing, format = self._outgoing, self._outgoing.format
         block = _owned(format.block(items), items)

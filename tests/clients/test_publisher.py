@@ -288,6 +288,17 @@ def test_a_rate_of_next_to_nothing_is_told_where_its_times_cannot_be(daemon):
             stream.send([[0.0], [1.0]], t_ns=0)
 
 
+def test_a_masked_array_is_refused_with_the_remedy(daemon):
+    x = np.ma.masked_array([[1, 2], [3, 4]], [[False, True], [False, False]], "uint8")
+    with Publisher(daemon.address) as pub:
+        stream = pub.open("s", shape=(2,), rate_hz=1, dtype="uint8")
+        with pytest.raises(FormatError, match=r"\.filled\(value\)"):
+            stream.send(x)
+        stream.send(x.filled(9))
+        daemon.hears(wire.Block)
+    assert daemon.streams["s"].items == [(0, bytes([1, 9, 3, 4]))]
+
+
 def test_a_stream_no_pipeline_takes_is_warned_about(daemon):
     daemon.pipelines, daemon.notes = (), ("edges: takes cam/*",)
     with (
