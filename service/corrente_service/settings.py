@@ -1,6 +1,7 @@
 """What the daemon is told from outside. Nothing else reads the environment."""
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,12 @@ class Settings(BaseSettings):
         """Where a client on this machine finds the daemon."""
         return reachable(self.bind)
 
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """The addresses that other machines may reach."""
+        served = (self.bind, self.http) if self.http else (self.bind,)
+        return tuple(address for address in served if not _is_local(address))
+
 
 def read(**given: Any) -> Settings:
     """The settings given (None: not given), the rest from the environment.
@@ -69,6 +76,16 @@ def read(**given: Any) -> Settings:
 def reachable(endpoint: str) -> str:
     """The endpoint as a client on the same machine says it."""
     return re.sub(r"^tcp://(0\.0\.0\.0|\*|\[::\]):", "tcp://127.0.0.1:", endpoint)
+
+
+def _is_local(address: str) -> bool:
+    if address.startswith("ipc://"):
+        return True
+    host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _line(path: tuple[str, ...], message: str, got: Any) -> str:

@@ -407,6 +407,12 @@ def test_a_bad_spec_ends_serve_with_its_place(tmp_path):
     assert "gaussian" in said
 
 
+def test_whoever_serves_other_machines_is_warned(serve, daemon):
+    serving = serve(MEAN, arguments=("--bind", "tcp://0.0.0.0:0"))
+    assert "WARNING tcp://0.0.0.0:0 can be reached from other machines" in serving.log()
+    assert "other machines" not in daemon.log()
+
+
 def test_a_bad_setting_ends_serve_by_its_name(tmp_path):
     assert "limits.streams" in refused_start(str(tmp_path), CORRENTE_LIMITS_STREAMS="0")
 

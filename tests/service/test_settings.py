@@ -36,6 +36,21 @@ def test_a_daemon_bound_to_every_address_is_reached_on_loopback():
     assert settings.read(bind="ipc:///run/corrente").address == "ipc:///run/corrente"
 
 
+@pytest.mark.parametrize(
+    ("bind", "http", "exposed"),
+    [
+        ("tcp://127.0.0.1:5555", "127.0.0.1:8080", ()),
+        ("tcp://[::1]:5555", "", ()),
+        ("ipc:///run/corrente", "localhost:8080", ()),
+        ("tcp://0.0.0.0:5555", "[::]:8080", ("tcp://0.0.0.0:5555", "[::]:8080")),
+        ("tcp://*:5555", "127.8.0.1:80", ("tcp://*:5555",)),
+        ("tcp://eth0:5555", "sensors.example:80", ("tcp://eth0:5555", "sensors.example:80")),
+    ],
+)
+def test_what_other_machines_may_reach_is_known(bind, http, exposed):
+    assert settings.read(bind=bind, http=http).exposed == exposed
+
+
 def test_a_folder_is_its_yaml_files(tmp_path):
     write_specs(tmp_path, MEAN, PATIENT)
     (tmp_path / "notes.txt").write_text("not a spec")

@@ -22,6 +22,7 @@ from corrente_service.folder import FolderError, load_folder
 from corrente_service.service import Service
 from corrente_service.web.process import WebProcess
 
+log = logging.getLogger(__name__)
 app = plain_app()
 
 
@@ -81,6 +82,12 @@ def serve(
         daemon.stop_on_signals()
         if web is not None:
             web.start(settings.reachable(daemon.endpoint))
+        for exposed in chosen.exposed:
+            log.warning(
+                "%s can be reached from other machines, and clients are not authenticated yet: "
+                "keep the port on a trusted network",
+                exposed,
+            )
         typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")
         daemon.serve()
         if web is not None:
