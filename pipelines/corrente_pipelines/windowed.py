@@ -1,6 +1,7 @@
 """Operators over a sliding window: of time, with overlap-save of the tail, or of each frame."""
 
 from abc import abstractmethod
+from math import prod
 
 from msgspec.structs import replace
 
@@ -74,8 +75,16 @@ class Windowed(Operator):
         return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
 
 
+WINDOW_BYTES = 1 << 30
+"""What a window may hold, float32: the items under one over time, a frame with its margins."""
+
+
 def slid_over_time(format: Format, size: int, pad: Pad) -> Format:
-    """The format behind a window over time; `valid` starts at the centre of the first whole one."""
+    """The format behind a window over time; `valid` starts at the centre of the first whole one.
+
+    `FormatError` where the window would not fit into memory.
+    """
+    _check_bytes(size * prod(format.shape) * 4, f"{size} items of {format.shape}")
     shift = format.stride * (size // 2) if pad == "valid" else 0
     return replace(format, dtype="float32", origin=format.origin + shift)
 
@@ -89,4 +98,14 @@ def slid_over_frames(format: Format, sizes: tuple[int, ...], pad: Pad) -> Format
             f"a kernel of {sizes[0]} x {sizes[1]} does not fit into a frame of "
             f"{height} x {width}; use a smaller one, or pad: edge"
         )
+    with_margins = (height + sizes[0] - 1) * (width + sizes[1] - 1) * format.channels * 4
+    _check_bytes(with_margins, f"a frame of {format.shape} with its margins")
     return replace(format, shape=(*shape, *channels), dtype="float32")
+
+
+def _check_bytes(count: int, what: str) -> None:
+    if count > WINDOW_BYTES:
+        raise FormatError(
+            f"{what} would take {count / (1 << 30):.1f} GiB, more than {WINDOW_BYTES >> 30}; "
+            "use a smaller size"
+        )

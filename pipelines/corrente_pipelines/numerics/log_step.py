@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_TILE = 4096  # outputs at a time: both partial sums stay in the second-level cache
+_TILE = 4096  # outputs at a time: their partial sums stay in the second-level cache
+_LANES = 256  # lanes at a time at most, where there are many: so do whole windows of them
 
 
 @numba.njit(nogil=True, cache=True)
@@ -34,11 +35,26 @@ def _window_means(x: Floats, size: int, lanes: int) -> Floats:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
     reach = (size - 1) * lanes
     y = np.zeros(max(x.size - reach, 0), np.float32)
-    scratch = np.empty((2, min(_TILE, y.size) + reach), np.float32)
-    for start in range(0, y.size, _TILE):
-        sums = y[start : start + _TILE]
+    tile = min(max(_TILE, reach), y.size)  # never shorter than what it has to read beyond it
+    if tile == 0:
+        return y
+    scratch = np.empty((2, tile + reach), np.float32)
+    for start in range(0, y.size, tile):
+        sums = y[start : start + tile]
         _sum_windows(sums, x[start : start + sums.size + reach], scratch, size, lanes)
         _divide(sums, np.float32(size))
+    return y
+
+
+@numba.njit(nogil=True, cache=True)
+def _wide_window_means(x: Floats, size: int, step: int) -> Floats:
+    """`_window_means` of rows `(n, lanes)`, `step` lanes at a time."""
+    y = np.empty((x.shape[0] - size + 1, x.shape[1]), np.float32)
+    for start in range(0, x.shape[1], step):
+        stop = min(start + step, x.shape[1])
+        part = x[:, start:stop].copy()
+        means = _window_means(part.reshape(-1), size, stop - start)
+        y[:, start:stop] = means.reshape(y.shape[0], stop - start)
     return y
 
 
@@ -70,7 +86,10 @@ def _row_means(x: Floats, size: int, lanes: int) -> Floats:
 def means_along_time(items: Floats, size: int) -> Floats:
     """Means over `size` consecutive items `(n, …)`: `(n - size + 1, …)`."""
     lanes = prod(items.shape[1:])
-    return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
+    step = max(16, min(_LANES, 8 * _TILE // size))
+    if lanes <= step or len(items) < size:
+        return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
+    return _wide_window_means(items.reshape(-1, lanes), size, step).reshape(-1, *items.shape[1:])
 
 
 def means_on_frames(frames: Floats, size: int) -> Floats:
@@ -78,7 +97,6 @@ def means_on_frames(frames: Floats, size: int) -> Floats:
     n, height, width, channels = frames.shape
     y = np.empty((n, height - size + 1, width - size + 1, channels), np.float32)
     for x, out in zip(frames, y, strict=True):
-        columns = _window_means(x.reshape(-1), size, width * channels)
-        rows = _row_means(columns.reshape(-1, width * channels), size, channels)
-        out[:] = rows.reshape(out.shape)
+        columns = means_along_time(x.reshape(height, -1), size)
+        out[:] = _row_means(columns, size, channels).reshape(out.shape)
     return y

@@ -43,7 +43,7 @@ class Correlate(Windowed):
     def _taps(self) -> NDArray[np.float64]:
         given = self.kernel if self.kernel is not None else self.kernels
         assert given is not None
-        return taps(given)
+        return direct.rounded(taps(given)).astype(np.float64)
 
     def window(self) -> tuple[int, ...]:
         """All axes of a kernel but the channels."""

@@ -25,16 +25,12 @@ class Gaussian(Windowed):
 
     op: Literal["gaussian"] = "gaussian"
     size: Annotated[int, Field(ge=1, le=4096)]
-    sigma: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+    sigma: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)]
     normalise: bool = True
 
     @cached_property
-    def _taps(self) -> NDArray[np.float64]:
-        return gaussian_taps(self.size, self.sigma, self.normalise)
-
-    @cached_property
     def _weights(self) -> NDArray[np.float32]:
-        return self._taps.astype(np.float32)
+        return direct.rounded(gaussian_taps(self.size, self.sigma, self.normalise))
 
     def window(self) -> tuple[int, ...]:
         """`size` both ways; over time the first counts."""
@@ -65,9 +61,10 @@ class Gaussian(Windowed):
         return 2 * (self.size + 4) * UNIT_ROUNDOFF * self._defined(reference.magnitudes(x[0]))
 
     def _defined(self, x: Items) -> Items:
+        q = self._weights.astype(np.float64)
         if x.ndim == 2:
-            return reference.correlate(x, self._taps, self.pad)
-        return reference.correlate(x, np.outer(self._taps, self._taps), self.pad, first_axis=1)
+            return reference.correlate(x, q, self.pad)
+        return reference.correlate(x, np.outer(q, q), self.pad, first_axis=1)
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

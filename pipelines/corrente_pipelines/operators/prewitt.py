@@ -35,6 +35,10 @@ class Prewitt(Operator):
         both = {"vertical": vertical, "horizontal": vertical.T}
         return np.stack([both[name] for name in self._directions])
 
+    @cached_property
+    def _bank(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self._kernels[:, np.newaxis], np.float32)
+
     @property
     def _directions(self) -> tuple[str, ...]:
         return ("vertical", "horizontal") if self.direction == "both" else (self.direction,)
@@ -44,7 +48,8 @@ class Prewitt(Operator):
         (format,) = formats
         if len(format.shape) != 2:
             raise FormatError(
-                f"prewitt takes frames (H, W), gets {format.shape}; put {{op: gray}} before it"
+                f"prewitt takes frames (H, W), gets {format.shape}"
+                + ("; put {op: gray} before it" if format.shape[2:] == (3,) else "")
             )
         out = slid_over_frames(format, (3, 3), self.pad)
         if self.direction != "both":
@@ -54,7 +59,7 @@ class Prewitt(Operator):
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """Direct sums, every tap of the kernels, zeros too: they carry a NaN."""
         frames = framed(blocks[0][..., np.newaxis], (3, 3), self.pad)
-        maps = direct.bank_on_frames(frames, self._kernels.astype(np.float32)[:, np.newaxis])
+        maps = direct.bank_on_frames(frames, self._bank)
         return None, maps if self.direction == "both" else maps[..., 0]
 
     def reference(self, *x: Items) -> Items:

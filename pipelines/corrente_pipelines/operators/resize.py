@@ -14,6 +14,7 @@ from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
 from corrente_pipelines.reference import magnitudes
 
+MAX_SIDE = 1 << 16
 Length = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -33,6 +34,11 @@ class Resize(Operator):
         (format,) = formats
         if format.kind != "frames":
             raise FormatError("resize takes frames, gets a signal")
+        if max(format.shape[:2]) > MAX_SIDE:
+            raise FormatError(
+                f"resize takes frames of at most {MAX_SIDE} pixels a side, gets {format.shape}; "
+                "put {op: crop} before it"
+            )
         return replace(format, shape=(*self.size, *format.shape[2:]), dtype="float32")
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
