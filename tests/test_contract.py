@@ -95,4 +95,5 @@ def test_a_plan_keeps_the_contract(data: st.DataObject) -> None:
     (x,) = data.draw(contract.signals(plan.format))
     blocks = data.draw(contract.cuts(len(x)))
     want = data.draw(st.frozensets(st.sampled_from(sorted(plan.formats))))
-    contract.check_plan(plan, x, blocks, want)
+    middle = data.draw(st.integers(0, len(x)))
+    contract.check_plan(plan, x, blocks, want, middle)

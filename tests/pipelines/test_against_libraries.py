@@ -37,7 +37,7 @@ def test_signals_under_a_kernel_are_those_of_scipy(
 def test_moving_averages_are_those_of_scipy(
     size: int, pad: str, random: np.random.Generator
 ) -> None:
-    x = random.standard_normal((300, 2)) + 1000
+    x = random.standard_normal((3000, 3)) + 1000
     y = applied(x, op="moving_average", size=size, pad=pad)
     expected = ndimage.correlate1d(x, np.full(size, 1 / size), axis=0, mode=MODES[pad])
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-4)
