@@ -76,6 +76,12 @@ def test_take_raises_where_the_topic_ends(daemon, sub):
         sub.take(3)
 
 
+def settle(daemon, sub):
+    """Until all that the daemon said has come; it is the last of this subscriber."""
+    daemon.say(wire.Goodbye("that was all"))
+    sub._connection._thread.join()
+
+
 def test_a_timeout_takes_nothing_away(daemon):
     with Subscriber(daemon.address, "s", timeout_s=0.2) as sub:
         daemon.say(announce())
@@ -84,6 +90,7 @@ def test_a_timeout_takes_nothing_away(daemon):
         with pytest.raises(Timeout, match=r"no block came within 0\.2 s"):
             sub.take(4)
         daemon.say(*block(3, 1))
+        settle(daemon, sub)
         assert sub.take(4).data[:, 0].tolist() == [0, 1, 2, 3]
 
 
@@ -93,6 +100,7 @@ def test_iteration_goes_on_after_a_timeout(daemon):
             next(sub)
         daemon.say(announce())
         daemon.say(*block(0, 1))
+        settle(daemon, sub)
         for got in sub:
             assert got.index == 0
             break
@@ -179,8 +187,7 @@ def test_who_waits_for_no_block_still_waits_for_the_daemon(daemon, timeout_s):
             next(sub)
         daemon.say(announce())
         daemon.say(*block(0, 1))
-        daemon.say(wire.Goodbye("that was all"))
-        sub._connection._thread.join()
+        settle(daemon, sub)
         assert next(sub).index == 0
 
 

@@ -24,7 +24,7 @@ def smooth(x):
 def wait_for_subscriber(address, deadline_s):
     """A topic that ended before its subscriber came back would never be told."""
     deadline = time.monotonic() + deadline_s
-    while not status(address)["subscriptions"]:
+    while not status(address, deadline_s)["subscriptions"]:
         assert time.monotonic() < deadline
 
 
@@ -41,9 +41,9 @@ def test_the_snippet_of_the_documentation_runs(serve, deadline_s):
             with pytest.warns(NoPipeline, match="activity"):
                 cam = pub.open("cam/door", shape=(48, 64), dtype="uint8", rate_hz=30)
             cam.send(np.zeros((48, 64), "uint8"))
-            imu.flush(timeout_s=5)
+            imu.flush(timeout_s=deadline_s)
             first = sub.take(1000)
-            assert status(address)["ready"]
+            assert status(address, deadline_s)["ready"]
             imu.end()
         rest = list(sub)
     y = np.concatenate([first.data, *(block.data for block in rest)])
@@ -59,7 +59,7 @@ def test_publisher_and_subscriber_go_on_with_the_next_daemon(serve, deadline_s, 
     first = serve(SPEC)
     x = np.random.default_rng(1).normal(size=(80, 1)).astype("float32")
     with (
-        Subscriber(first.address, "imu/8/activity/smooth", timeout_s=10 * deadline_s) as sub,
+        Subscriber(first.address, "imu/8/activity/smooth", timeout_s=deadline_s) as sub,
         Publisher(first.address) as pub,
     ):
         imu = pub.open("imu/8", shape=(1,), rate_hz=100)
@@ -74,7 +74,7 @@ def test_publisher_and_subscriber_go_on_with_the_next_daemon(serve, deadline_s, 
         serve(SPEC, arguments=("--bind", first.address))
         wait_for_subscriber(first.address, deadline_s)
         imu.send(x[50:])
-        imu.end(timeout_s=10 * deadline_s)
+        imu.end(timeout_s=deadline_s)
         blocks = list(sub)
     # A live pipeline starts anew where the stream goes on; the two it still owed are told missing.
     assert [block.gap for block in blocks if block.gap] == [(48, 50)]
@@ -89,12 +89,12 @@ def test_a_subscriber_that_waits_holds_the_publisher_back_and_loses_nothing(serv
     x = np.random.default_rng(1).normal(size=(6_000_000, 1)).astype("float32")
     topic = "imu/1/activity/smooth"
     with (
-        Subscriber(address, topic, policy="wait", queue=2, timeout_s=10 * deadline_s) as sub,
+        Subscriber(address, topic, policy="wait", queue=2, timeout_s=deadline_s) as sub,
         Publisher(address) as pub,
     ):
         imu = pub.open("imu/1", shape=(1,), rate_hz=1e6)
         with pytest.raises(Timeout, match="takes no more"):
-            imu.send(x, timeout_s=0.5)
+            imu.send(x, timeout_s=0.5)  # for ever, were it not for the timeout
         assert imu.next_index < len(x)
 
         def go_on():
