@@ -1,6 +1,7 @@
 """What a spec may say, and how a wrong one is answered."""
 
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ def written(folder: Path, text: str) -> Path:
     ("text", "complaint"),
     [
         ("a: [", "example.yaml:1: not YAML"),
+        ("a: " + 100 * "[", "example.yaml:1: the file is nested too deeply"),
         ("a: &a [*a]", "example.yaml:1: a.0: the file is nested too deeply"),
         ("- 1", "example.yaml:1: a spec is a mapping that starts with corrente: 1"),
         (
@@ -89,6 +91,30 @@ def written(folder: Path, text: str) -> Path:
             HEAD + "stages:\n  a: {op: moving_average, size: '${SIZE}'}",
             "stages.a.size: SIZE is not set",
         ),
+        (
+            HEAD + "stages:\n  a: {op: moving_average, size: ${SIZE}}",
+            "example.yaml:4: stages.a.size: SIZE is not set",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, size: !!int foo}",
+            "example.yaml:4: stages.a.size: 'foo'",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, on: 2026-13-45}",
+            "example.yaml:4: stages.a.on: '2026-13",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, on: !!bool 3}",
+            "example.yaml:4: stages.a.on: '3' cannot",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, size: " + 5000 * "9" + "}",
+            "example.yaml:4: stages.a.size: '9999",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, size: 0x" + 5000 * "9" + "}",
+            "example.yaml:4: stages.a.size: a whole number has 64 bits at most",
+        ),
     ],
 )
 def test_a_wrong_spec_is_refused_with_place_and_remedy(
@@ -142,14 +168,51 @@ def test_requirements_name_the_stream_that_does_not_meet_them(tmp_path: Path) ->
         pipeline.plan(FRAMES)
 
 
+@pytest.mark.parametrize(
+    "stage", ["\n    op: moving_average\n    size: {}", "{{op: moving_average, size: {}}}"]
+)
 @pytest.mark.parametrize("written_as", ["${SIZE:-3}", "'${SIZE:-3}'"])
 @pytest.mark.parametrize(("environment", "size"), [({}, 3), ({"SIZE": "5"}, 5)])
 def test_the_environment_fills_in_what_a_spec_leaves_open(
-    written_as: str, environment: dict[str, str], size: int, tmp_path: Path
+    stage: str, written_as: str, environment: dict[str, str], size: int, tmp_path: Path
 ) -> None:
-    text = HEAD + "stages:\n  a:\n    op: moving_average\n    size: " + written_as
+    text = HEAD + "stages:\n  a: " + stage.format(written_as) + "  # costs ${MORE}\n"
     pipeline = load(written(tmp_path, text), environment)
     assert pipeline.spec.stages["a"].operator.model_dump()["size"] == size
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("3, pad: edge", "must be a valid integer"),
+        ("[3]", "must be a valid integer"),
+        ("[", "must be a valid integer"),
+        ("}", "must be a valid integer"),
+        ("3 # three", "must be a valid integer"),
+        ("3\n  b: {op: relu}", "SIZE has several lines"),
+        ("2026-13-45", "cannot be read as timestamp"),
+        ("=", "could not determine a constructor"),
+    ],
+)
+def test_a_value_of_the_environment_is_one_word_whatever_it_holds(
+    value: str, complaint: str, tmp_path: Path
+) -> None:
+    text = HEAD + "stages:\n  a: {op: moving_average, size: ${SIZE}}"
+    with pytest.raises(SpecError) as caught:
+        load(written(tmp_path, text), {"SIZE": value})
+    assert "example.yaml:4: " in str(caught.value)
+    assert complaint in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_long_list_of_taps_is_refused_before_it_is_composed(tmp_path: Path) -> None:
+    text = HEAD + "stages:\n  a: {op: correlate, kernel: [" + ", ".join(["1"] * 200_000) + "]}"
+    begin_s = process_time()
+    with pytest.raises(
+        SpecError, match=r"example\.yaml:4: the file is nested too deeply, or too long"
+    ):
+        load(written(tmp_path, text), {})
+    assert process_time() - begin_s < 4
 
 
 def test_a_kernel_comes_from_a_file_beside_the_spec(tmp_path: Path) -> None:
