@@ -1,47 +1,97 @@
 """Kernels as a spec gives them: nested lists, or the path of an .npy file."""
 
-from collections.abc import Mapping
-from functools import lru_cache
-from math import exp
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, prod
+from os import fstat
 from pathlib import Path
-from typing import Annotated, Any
+from tokenize import TokenError
+from typing import Annotated, Any, BinaryIO, TypeGuard
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
 MAX_KERNEL_BYTES = 64 << 20
 MAX_INLINE_TAPS = 1 << 16
 
+_LARGEST = float(np.finfo(np.float32).max)
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# All that NumPy runs into where a header is not one.
+_UNREADABLE = (
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TokenError,
+)
+
 Nested = tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KernelFile:
+    """A kernel, and the file it was read from when the spec was; equal where the path is."""
+
+    path: str
+    taps: NDArray[np.float64] = field(compare=False, repr=False)
+
+
 def resolve(path: str, info: ValidationInfo) -> str:
-    """A path in a spec, relative to the folder the spec lies in."""
+    """A path in a spec, relative to the folder the spec lies in, as an absolute one."""
     context: Mapping[str, str] = info.context or {}
-    return str(Path(context.get("folder", "."), path))
+    return str(Path(context.get("folder", "."), path).absolute())
 
 
-def _kernel(value: Any, info: ValidationInfo) -> Any:
+def _kernel(value: Any, info: ValidationInfo) -> Nested | KernelFile:
+    if isinstance(value, KernelFile):
+        return value
     if isinstance(value, str):
         path = resolve(value, info)
-        _read(path)
-        return path
+        return KernelFile(path, _read(path))
+    if not isinstance(value, np.ndarray) and not all(map(_is_number, _leaves(value))):
+        raise ValueError("must be numbers in nested lists of equal lengths")
     array = _floats(value)
     if array.size > MAX_INLINE_TAPS:
         raise ValueError(f"a kernel of more than {MAX_INLINE_TAPS} taps belongs in an .npy file")
     return _nested(array)
 
 
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lies in nested lists."""
+    if not _is_list(value):
+        yield value
+        return
+    for item in value:
+        yield from _leaves(item)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def _floats(value: Any) -> NDArray[np.float64]:
     try:
-        array = np.asarray(value, np.float64)
+        given = np.asarray(value)
+        if given.dtype.kind not in "fiu" or given.dtype.itemsize > 8:
+            raise ValueError
+        array = given.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError("must be numbers in nested lists of equal lengths") from None
     if array.size == 0 or array.ndim == 0:
         raise ValueError("must hold at least one tap, in a list")
     if not np.isfinite(array).all():
         raise ValueError("every tap must be finite")
+    if np.abs(array).max() > _LARGEST:
+        raise ValueError(f"every tap must fit into float32, at most {_LARGEST:.4g}")
+    array.flags.writeable = False
     return array
 
 
@@ -51,25 +101,55 @@ def _nested(array: NDArray[np.float64]) -> Nested:
     return tuple(_nested(row) for row in array)
 
 
-Kernel = Annotated[Any, BeforeValidator(_kernel)]
-"""A kernel: a nested tuple of numbers, or the path of an .npy file of them."""
+def _written(kernel: Nested | KernelFile) -> Any:
+    return kernel.path if isinstance(kernel, KernelFile) else kernel
 
 
-def taps(kernel: Nested | str) -> NDArray[np.float64]:
+Kernel = Annotated[
+    Any,
+    PlainValidator(_kernel),
+    PlainSerializer(_written),
+    WithJsonSchema({"type": ["array", "string"]}),
+]
+"""A kernel: numbers in nested lists, or the path of an .npy file of them, read when the spec is."""
+
+
+def taps(kernel: Nested | KernelFile) -> NDArray[np.float64]:
     """The kernel as an array."""
-    return _read(kernel) if isinstance(kernel, str) else np.asarray(kernel, np.float64)
+    return kernel.taps if isinstance(kernel, KernelFile) else np.asarray(kernel, np.float64)
 
 
-@lru_cache(maxsize=64)
 def _read(path: str) -> NDArray[np.float64]:
-    file = Path(path)
-    if file.suffix != ".npy" or not file.is_file():
-        raise ValueError(f"{path} is not an .npy file")
-    if file.stat().st_size > MAX_KERNEL_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_KERNEL_BYTES >> 20} MiB")
-    array = _floats(np.load(file, allow_pickle=False))
-    array.flags.writeable = False
-    return array
+    """The numbers in the file; raises ValueError, which names it, where there are none."""
+    try:
+        if Path(path).suffix != ".npy":
+            raise ValueError("its name must end in .npy")
+        with Path(path).open("rb") as file:
+            _check_header(file)
+            file.seek(0)
+            return _floats(npy.read_array(file, allow_pickle=False))
+    except OSError as error:
+        reason = error.strerror
+    except _UNREADABLE as error:
+        reason = str(error)
+    raise ValueError(f"{path}: not an .npy file of numbers: {reason}")
+
+
+def _check_header(file: BinaryIO) -> None:
+    """Raises ValueError unless the file holds as many numbers as its header says."""
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError("its format is newer than 2.0, which numbers do not need")
+    shape, _, dtype = _HEADERS[version](file)
+    if dtype.kind not in "fiu":
+        raise ValueError(f"it holds {dtype}; convert it with .astype('float64')")
+    if min(shape, default=0) < 1:
+        raise ValueError("must hold at least one tap, in a list")
+    size = fstat(file.fileno()).st_size
+    if size > MAX_KERNEL_BYTES:
+        raise ValueError(f"it is larger than {MAX_KERNEL_BYTES >> 20} MiB")
+    if prod(shape) * dtype.itemsize != size - file.tell():
+        raise ValueError(f"its header says {shape} of {dtype}, which its size does not fit")
 
 
 def gaussian_taps(size: int, sigma: float, normalise: bool) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from time import process_time
 
 import numpy as np
 import pytest
+import yaml
 
 from corrente.format import Format
 from corrente_pipelines import Pipeline, SpecError, load
@@ -68,11 +69,15 @@ def written(folder: Path, text: str) -> Path:
             "stages.a.pad: must be 'zero', 'edge' or 'valid', got 'egde'",
         ),
         (HEAD + "stages:\n  a: {op: correlate}", "stages.a: needs either kernel or kernels"),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: [true, 1]}", "stages.a.kernel: must be num"),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: ['1', 2]}", "stages.a.kernel: must be num"),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: [1.0e+39]}", "must fit into float32"),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: " + 500 * "k" + ".npy}", "k.npy: not an"),
         (
             HEAD + "stages:\n  a: {op: correlate, kernel: [[1, 2], [3]]}",
             "stages.a.kernel: must be numbers",
         ),
-        (HEAD + "stages:\n  a: {op: correlate, kernel: k.npy}", "k.npy is not an .npy file"),
+        (HEAD + "stages:\n  a: {op: correlate, kernel: k.npy}", "k.npy: not an .npy file of"),
         (HEAD + "stages:\n  a: {op: relu, from: b}", "stages.a.from: there is no stage 'b'"),
         (HEAD + "stages:\n  input: {op: relu}", "stages.input: input is the source's name"),
         (
@@ -106,6 +111,10 @@ def written(folder: Path, text: str) -> Path:
         (
             HEAD + "stages:\n  a: {op: relu, on: !!bool 3}",
             "example.yaml:4: stages.a.on: '3' cannot",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: relu, on: 1" + 200 * ":00" + ".0}",
+            "example.yaml:4: stages.a.on: '1:00",
         ),
         (
             HEAD + "stages:\n  a: {op: relu, size: " + 5000 * "9" + "}",
@@ -219,6 +228,69 @@ def test_a_kernel_comes_from_a_file_beside_the_spec(tmp_path: Path) -> None:
     np.save(tmp_path / "k.npy", np.array([1.0, 2.0, 3.0]))
     pipeline = load(written(tmp_path, HEAD + "stages: {a: {op: correlate, kernel: k.npy}}"))
     assert pipeline.apply([1.0, 0.0, 0.0], rate_hz=1)["a"].ravel().tolist() == [2, 1, 0]
+
+
+def npy(shape: str, descr: str = "<f8", data: bytes = b"") -> bytes:
+    """The bytes of an .npy file, version 1.0, by the book."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not an .npy file of numbers"),
+        (b"garbage " * 9, "not an .npy file of numbers"),
+        (b"\x93NUMPY\x01\x00\x04\x00(((\n", "not an .npy file of numbers"),
+        (b"\x93NUMPY\x03\x00", "newer than 2.0"),
+        (npy("(3,)", data=bytes(16)), "its header says (3,)"),
+        (npy("(1000000000000000,)"), "its header says (1000000000000000,)"),
+        (npy("(-1, -1)", data=bytes(8)), "at least one tap"),
+        (npy("()", data=bytes(8)), "at least one tap"),
+        (npy("(1,)", "<c16", bytes(16)), "it holds complex128"),
+        (npy("(1,)", "<U1", b"1\0\0\0"), "it holds <U1"),
+        (npy("(1,)", "|b1", b"\1"), "it holds bool"),
+        (npy("(1,)", "|O", bytes(8)), "it holds object"),
+        (npy("(1,)", data=np.float64(1e39).tobytes()), "must fit into float32"),
+    ],
+)
+def test_a_file_that_holds_no_kernel_is_refused(
+    content: bytes, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "k.npy").write_bytes(content)
+    text = HEAD + "stages:\n  a: {op: correlate, kernel: k.npy}"
+    with pytest.raises(SpecError) as caught:
+        load(written(tmp_path, text))
+    (line,) = str(caught.value).splitlines()
+    assert "example.yaml:4: stages.a.kernel: " in line
+    assert f"{tmp_path}/k.npy: not an .npy file of numbers: " in line
+    assert complaint in line
+    assert "pickle" not in line
+
+
+def test_a_kernel_is_read_when_its_spec_is(tmp_path: Path) -> None:
+    file = written(tmp_path, HEAD + "stages: {a: {op: correlate, kernel: k.npy}}")
+    np.save(tmp_path / "k.npy", np.array([2.0]))
+    before = load(file)
+    np.save(tmp_path / "k.npy", np.array([5]))
+    after = load(file)
+    assert before.apply([1.0], rate_hz=1)["a"].item() == 2
+    assert after.apply([1.0], rate_hz=1)["a"].item() == 5
+
+
+def test_a_dumped_spec_finds_its_kernel_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "specs").mkdir()
+    np.save(tmp_path / "specs/k.npy", np.array([2.0]))
+    file = written(tmp_path / "specs", HEAD + "stages: {a: {op: correlate, kernel: k.npy}}")
+    monkeypatch.chdir(tmp_path)
+    pipeline = load(file.relative_to(tmp_path))
+    data = yaml.safe_load(yaml.safe_dump(pipeline.spec.model_dump(mode="json")))
+    assert data["stages"]["a"]["kernel"] == str(tmp_path / "specs/k.npy")
+    again = Pipeline.of(data, folder="specs")
+    assert again.spec == pipeline.spec
+    assert again.apply([1.0], rate_hz=1)["a"].item() == 2
 
 
 def test_stages_may_stand_in_any_order() -> None:
