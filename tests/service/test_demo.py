@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from corrente import Block
 from corrente.format import Items
 from corrente_pipelines import Pipeline
+from corrente_service.demo.daemon_process import daemon
 from corrente_service.demo.feed import Feed
 from corrente_service.demo.score import Score
 from corrente_service.demo.watch import Watch
@@ -84,3 +86,17 @@ def test_the_demo_runs_and_sums_up() -> None:
     last = ran.stdout.splitlines()[-1]
     assert "unseen digits right; nothing lost: published" in last
     assert last.endswith("same bits as an offline run")
+
+
+def test_a_daemon_that_does_not_begin_says_why(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("corrente: 1\nname: bad\nstages: {a: {op: nothing}}\n")
+    with (
+        pytest.raises(RuntimeError, match=r"did not begin:\n.*bad\.yaml:3: stages\.a\.op: unknown"),
+        daemon(tmp_path),
+    ):
+        pass
+
+
+def test_what_goes_wrong_beside_a_daemon_is_not_hidden_by_its_end(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), daemon(tmp_path):
+        raise KeyError

@@ -25,7 +25,7 @@ def demo(
     """
     try:
         summary, is_good = show(seconds, Console(stderr=True))
-    except (CorrenteError, RuntimeError) as error:
+    except (CorrenteError, OSError, RuntimeError) as error:  # OSError: TimeoutError, a lost file
         typer.echo(f"corrente demo: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(summary)
