@@ -1,6 +1,7 @@
 """What is wrong with a spec, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
 Path = tuple[str | int, ...]
@@ -27,6 +28,13 @@ class SpecError(ValueError):
     def __init__(self, problems: Sequence[Problem], source: Located | None = None) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(_line(problem, source) for problem in self.problems))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word, to be put behind the complaint."""
+    choices = sorted(known)
+    near = get_close_matches(word, choices, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(choices)}"
 
 
 def _line(problem: Problem, source: Located | None) -> str:

@@ -1,8 +1,6 @@
 """The stages of a spec as a graph."""
 
-from difflib import get_close_matches
-
-from corrente_pipelines.errors import Problem, SpecError
+from corrente_pipelines.errors import Problem, SpecError, nearest
 from corrente_pipelines.spec import INPUT, Spec
 
 Graph = dict[str, tuple[str, ...]]
@@ -44,15 +42,10 @@ def _problems(spec: Spec, name: str, inputs: tuple[str, ...]) -> list[Problem]:
         ]
     known = [INPUT, *spec.stages]
     return [
-        Problem((*path, "from"), f"there is no stage {source!r}{_nearest(source, known)}")
+        Problem((*path, "from"), f"there is no stage {source!r}{nearest(source, known)}")
         for source in inputs
         if source not in known
     ]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
 def _ordered(inputs: Graph) -> Graph:

@@ -1,15 +1,15 @@
 """What a pipeline's YAML may say, and what is wrong with it in words."""
 
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer
 from pydantic import model_validator as validator
 from pydantic_core import ErrorDetails
 
-from corrente.format import Format, Kind, format_of
-from corrente_pipelines.errors import Path, Problem, SpecError
+from corrente.format import DTYPES, Format, Kind, format_of
+from corrente.topics import check_pattern
+from corrente_pipelines.errors import Path, Problem, SpecError, nearest
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import BY_NAME, OPERATORS
 
@@ -18,11 +18,19 @@ INPUT = "input"
 
 MAX_STAGES = 256
 
+NAME = "must be a letter, then at most 63 letters, digits, _ and -"
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 if TYPE_CHECKING:
     AnyOperator = Operator
 else:
     AnyOperator = Annotated[Union[OPERATORS], Field(discriminator="op")]  # noqa: UP007
+
+
+def _one_of_dtypes(value: str) -> str:
+    if value not in DTYPES:
+        raise ValueError(f"must be one of {', '.join(DTYPES)}, got {_short(value)}")
+    return value
 
 
 class _Part(BaseModel):
@@ -35,8 +43,18 @@ class Requirements(_Part):
     kind: Kind | None = None
     channels: Annotated[int, Field(ge=1)] | None = None
     shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
-    dtype: str | None = None
+    dtype: Annotated[str, AfterValidator(_one_of_dtypes)] | None = None
     rate_hz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @validator(mode="after")
+    def _possible(self) -> Self:
+        shape = self._open_shape()
+        if shape is not None:
+            kind = self.kind or ("signal" if len(shape) == 1 else "frames")
+            format = Format(kind=kind, shape=shape, dtype=self.dtype or "uint8")
+            if self.channels not in (None, format.channels):
+                raise ValueError(f"{shape} has {format.channels} channels, not {self.channels}")
+        return self
 
     def misfit(self, format: Format) -> Problem | None:
         """The first requirement that the format does not meet."""
@@ -54,19 +72,22 @@ class Requirements(_Part):
 
     def format(self) -> Format | None:
         """A format that meets them, None where they leave the shape open."""
-        shape = self.shape
-        if shape is None and self.kind == "signal":
-            shape = (self.channels or 1,)
+        shape = self._open_shape()
         if shape is None:
             return None
         return format_of(shape, self.rate_hz or 1.0, self.dtype or "float32")
+
+    def _open_shape(self) -> tuple[int, ...] | None:
+        if self.shape is None and self.kind == "signal":
+            return (self.channels or 1,)
+        return self.shape
 
 
 class Stage(_Part):
     """An operator, and where its input comes from; None means the stage above."""
 
     operator: AnyOperator
-    inputs: tuple[str, ...] | None = Field(None, alias="from")
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(None, alias="from")
 
     @validator(mode="before")
     @classmethod
@@ -88,7 +109,7 @@ class Spec(_Part):
 
     corrente: Literal[1]
     name: Name
-    for_each: str = "**"
+    for_each: Annotated[str, AfterValidator(check_pattern)] = "**"
     input: Requirements = Requirements()
     stages: Annotated[dict[Name, Stage], Field(min_length=1, max_length=MAX_STAGES)]
     delivery: Literal["live"] = "live"
@@ -101,9 +122,29 @@ def validate(data: Any, folder: str) -> Spec:
     if not is_mapping(data):
         raise SpecError([Problem((), "a spec is a mapping that starts with corrente: 1")])
     try:
-        return Spec.model_validate(data, context={"folder": folder})
+        spec = Spec.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         raise SpecError([_problem(details) for details in error.errors()]) from None
+    if problems := list(_truths(data, spec.model_dump(mode="json"), ())):
+        raise SpecError(problems)
+    return spec
+
+
+def _truths(written: Any, taken: Any, path: Path) -> Iterator[Problem]:
+    """Where a truth value was taken for a number, as Python and pydantic do."""
+    if isinstance(written, bool):
+        if not isinstance(taken, bool):
+            yield Problem(path, f"must be a number, got {written}")
+    elif is_mapping(written) and is_mapping(taken):
+        for key in written.keys() & taken.keys():
+            yield from _truths(written[key], taken[key], (*path, key))
+    elif _is_sequence(written) and _is_sequence(taken):
+        for i, pair in enumerate(zip(written, taken, strict=True)):
+            yield from _truths(*pair, (*path, i))
+
+
+def _is_sequence(data: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(data, list | tuple)
 
 
 def is_mapping(data: Any) -> TypeGuard[Mapping[str, Any]]:
@@ -118,18 +159,26 @@ def _problem(details: ErrorDetails) -> Problem:
         case "missing":
             return Problem(path, "is missing")
         case "extra_forbidden":
-            return Problem(path, f"unknown key{_nearest(str(path[-1]), _known_keys(details))}")
+            return Problem(path, f"unknown key{nearest(str(path[-1]), _known_keys(details))}")
         case "union_tag_not_found":
             return Problem((*path, "op"), "is missing")
         case "union_tag_invalid":
             tag = str(limits["tag"])
-            return Problem((*path, "op"), f"unknown operator {tag!r}{_nearest(tag, BY_NAME)}")
-        case "greater_than_equal" | "too_short":
-            least = limits.get("ge", limits.get("min_length"))
-            return Problem(path, f"must be at least {least}, got {_short(got)}")
-        case "less_than_equal" | "too_long":
-            most = limits.get("le", limits.get("max_length"))
-            return Problem(path, f"must be at most {most}, got {_short(got)}")
+            return Problem((*path, "op"), f"unknown operator {tag!r}{nearest(tag, BY_NAME)}")
+        case "greater_than_equal":
+            return Problem(path, f"must be at least {limits['ge']}, got {_short(got)}")
+        case "less_than_equal":
+            return Problem(path, f"must be at most {limits['le']}, got {_short(got)}")
+        case "too_short":
+            return Problem(path, f"needs at least {_entries(limits['min_length'])}")
+        case "too_long":
+            return Problem(path, f"takes at most {_entries(limits['max_length'])}, got {len(got)}")
+        case "string_pattern_mismatch":  # only names have one
+            return Problem(path, f"{NAME}, got {_short(got)}")
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return Problem(path, f"must be a mapping, got {_short(got)}")
+        case "list_type" | "tuple_type":
+            return Problem(path, f"must be a list, got {_short(got)}")
         case "greater_than":
             return Problem(path, f"must be more than {limits['gt']}, got {_short(got)}")
         case "literal_error":
@@ -155,9 +204,8 @@ def _known_keys(details: ErrorDetails) -> tuple[str, ...]:
     return tuple((Requirements if loc[:-1] == (INPUT,) else Spec).model_fields)
 
 
-def _nearest(word: str, known: Any) -> str:
-    near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,7 @@ from corrente_pipelines import Pipeline, SpecError, load
 from corrente_pipelines.operators.correlate import Correlate
 
 HEAD = "corrente: 1\nname: example\n"
+RELU = "stages: {a: {op: relu}}"
 SIGNAL = Format(kind="signal", shape=(1,))
 FRAMES = Format(kind="frames", shape=(480, 640), dtype="uint8", rate_hz=30.0)
 
@@ -33,7 +34,7 @@ def written(folder: Path, text: str) -> Path:
             "corrente: 2\nname: x\nstages: {a: {op: relu}}",
             "example.yaml:1: corrente: must be 1, got 2",
         ),
-        (HEAD + "stages: {}", "example.yaml:3: stages: must be at least 1"),
+        (HEAD + "stages: {}", "example.yaml:3: stages: needs at least 1 entry"),
         (
             HEAD + "stages: {a: {op: relu}}\nnmae: b",
             "example.yaml:4: nmae: unknown key; did you mean name?",
@@ -67,6 +68,34 @@ def written(folder: Path, text: str) -> Path:
         (
             HEAD + "stages:\n  a: {op: moving_average, size: 3, pad: egde}",
             "stages.a.pad: must be 'zero', 'edge' or 'valid', got 'egde'",
+        ),
+        (
+            "corrente: true\nname: x\nstages: {a: {op: relu}}",
+            "1: corrente: must be a number, got T",
+        ),
+        (
+            HEAD + "stages:\n  a: {op: moving_average, size: true}",
+            "stages.a.size: must be a number",
+        ),
+        (HEAD + "stages:\n  a: {op: resize, size: [2, true]}", "stages.a.size.1: must be a number"),
+        (HEAD + "stages:\n  a: {op: resize, size: [2, 3, 4]}", "takes at most 2 entries, got 3"),
+        (HEAD + "stages:\n  a: {op: resize, size: 3}", "stages.a.size: must be a list, got 3"),
+        (HEAD + "stages: [relu]", "example.yaml:3: stages: must be a mapping, got ['relu']"),
+        (HEAD + "input: signal\n" + RELU, "example.yaml:3: input: must be a mapping, got 'signal'"),
+        (HEAD + "stages:\n  a b: {op: relu}", "4: stages.a b: must be a letter, then at most 63"),
+        (HEAD + "stages:\n  a: {op: relu, from: []}", "4: stages.a.from: needs at least 1 entry"),
+        (HEAD + "for_each: 'a//b'\n" + RELU, "example.yaml:3: for_each: a level of a topic is"),
+        (HEAD + "for_each: 'cam*'\n" + RELU, "example.yaml:3: for_each: a level of a topic is"),
+        (HEAD + "input: {dtype: float}\n" + RELU, "3: input.dtype: must be one of uint8, int8"),
+        (HEAD + "input: {shape: [1, 2, 3, 4]}\n" + RELU, "3: input: an item of kind frames has"),
+        (HEAD + "input: {shape: []}\n" + RELU, "example.yaml:3: input: an item of kind frames has"),
+        (
+            HEAD + "input: {kind: signal, shape: [1, 2]}\n" + RELU,
+            "3: input: an item of kind signal",
+        ),
+        (
+            HEAD + "input: {shape: [3], channels: 2}\n" + RELU,
+            "3: input: (3,) has 3 channels, not 2",
         ),
         (HEAD + "stages:\n  a: {op: correlate}", "stages.a: needs either kernel or kernels"),
         (HEAD + "stages:\n  a: {op: correlate, kernel: [true, 1]}", "stages.a.kernel: must be num"),
