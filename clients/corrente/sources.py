@@ -62,6 +62,11 @@ def read_items(name: str, rate_hz: float | None = None) -> Source:
     )
 
 
+def says_rate(name: str) -> bool:
+    """Whether a source knows its own rate."""
+    return name in SYNTHETIC or Path(name).suffix.lower() in VIDEOS
+
+
 def cut(blocks: Iterator[Items], most: int) -> Iterator[Items]:
     """The same items in blocks of at most `most`."""
     for block in blocks:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from zipfile import ZipFile
 
 import numpy as np
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from corrente.format import FormatError, Items
-from corrente.sources import SYNTHETIC, Source, read_items
+from corrente.sources import SYNTHETIC, Source, read_items, says_rate
 from corrente_pipelines import Plan, SpecError, load
 from corrente_pipelines import run as through
 from corrente_service.commands.appearance import plain_app
@@ -46,16 +47,28 @@ def run(
     try:
         if source in SYNTHETIC:
             raise FormatError(f"{source} has no end; run takes a recording")
+        if not out.parent.is_dir():
+            raise FormatError(f"{out}: there is no folder {out.parent}; make it first")
         pipeline = load(spec)
-        recording = read_items(source, rate_hz or pipeline.spec.input.rate_hz)
+        if rate_hz is None and not says_rate(source):
+            rate_hz = pipeline.spec.input.rate_hz
+        recording = read_items(source, rate_hz)
         plan = pipeline.plan(recording.format)
         outputs = through(plan, _counted(recording), _wanted(plan, stage))
+        _write(out, outputs)
     except (SpecError, FormatError, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
-    np.savez(out, allow_pickle=False, **outputs)
     for name, items in outputs.items():
         typer.echo(f"{name}: {items.shape} {items.dtype}")
+
+
+def _write(out: Path, outputs: dict[str, Items]) -> None:
+    """An npz of the outputs; `np.savez` would take some stages' names for arguments of its own."""
+    with ZipFile(out, "w") as file:
+        for name, items in outputs.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, items, allow_pickle=False)
 
 
 def _wanted(plan: Plan, stages: list[str] | None) -> list[str]:
