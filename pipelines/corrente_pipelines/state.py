@@ -69,6 +69,11 @@ def _state(node: _Node, like: State) -> State:
         case _Array(dtype, shape, data):
             if not _is_array(like) or like.dtype.name != dtype:
                 raise ValueError(f"the state holds a {dtype} array where none is expected")
+            # Along axis 0 it holds as many items as wait.
+            if len(shape) != like.ndim or shape[1:] != like.shape[1:] or min(shape, default=0) < 0:
+                raise ValueError(
+                    f"the state holds an array {shape}, expected is one like {like.shape}"
+                )
             stored = np.dtype(dtype).newbyteorder("<")
             return np.frombuffer(data, stored).astype(dtype).reshape(shape)
         case _Tuple(items):
@@ -76,8 +81,9 @@ def _state(node: _Node, like: State) -> State:
                 raise ValueError("the state's tuples differ from the expected ones")
             return _tuple_like(like, [_state(*pair) for pair in zip(items, like, strict=True)])
         case _Scalar(value):
-            if _is_tuple(like) or _is_array(like):
-                raise ValueError("the state holds a scalar where none is expected")
+            if type(value) is not type(like):  # a bool is no int here
+                wanted = type(like).__name__
+                raise ValueError(f"the state holds {value!r} where {wanted} is expected")
             return value
 
 
