@@ -18,8 +18,11 @@ from corrente_pipelines.step import plan_steps
 
 RUN_BYTES = 16 << 20
 
+# What lists and NumPy are made of, but no stream.
+_WIDENED = ("bool", "float16", "int64", "uint64")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Pipeline:
     """Stages by name, the streams they are for, and the graph they form."""
 
@@ -66,9 +69,12 @@ class Pipeline:
         """The whole output of every stage for the whole signal `x`, time on axis 0.
 
         A one-dimensional `x` is a signal of one channel, a two-dimensional one of several; more
-        dimensions are frames.
+        dimensions are frames. Numbers of int64, uint64, bool and float16, which no stream has, are
+        taken as float64. Raises `SpecError` and `FormatError` where `x` does not fit.
         """
         items = np.asarray(x)
+        if items.dtype.name in _WIDENED:
+            items = items.astype(np.float64)
         items = items[:, np.newaxis] if items.ndim == 1 else items
         plan = self.plan(format_of(items.shape[1:], rate_hz, items.dtype.name))
         return run(plan, [items])

@@ -368,3 +368,17 @@ def test_operators_are_equal_by_what_the_spec_says_whatever_they_have_cached() -
     assert one == two
     assert hash(one) == hash(two)
     assert one != other
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "int64", "uint64"])
+def test_numbers_that_no_stream_has_are_taken_as_float64(dtype: str) -> None:
+    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"a": {"op": "relu"}}})
+    y = pipeline.apply(np.array([1, 0, 1], dtype), rate_hz=1)["a"]
+    assert y.ravel().tolist() == [1, 0, 1]
+
+
+def test_a_pipeline_is_a_key_by_identity() -> None:
+    spec = {"corrente": 1, "name": "example", "stages": {"a": {"op": "relu"}}}
+    one, other = Pipeline.of(spec), Pipeline.of(spec)
+    assert {one: 1, other: 2} == {other: 2, one: 1}
+    assert one != other
