@@ -71,6 +71,7 @@ def test_explain_validates_and_tells_delays(files: Path) -> None:
     stages = json.loads(explained.stdout)["stages"]
     # half of a window of 3 items, at the 10 Hz that the spec asks for
     assert [(stage["delay_items"], stage["delay_ms"]) for stage in stages] == [(1, 100), (0, 0)]
+    assert "rate_hz must be" in corrente("explain", str(spec), "--rate-hz", "0").stderr
     spec.write_text(spec.read_text().replace("size: 3", "size: 0"))
     refused = corrente("explain", str(spec))
     assert refused.returncode == 1

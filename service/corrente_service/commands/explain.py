@@ -59,7 +59,8 @@ def source_format(
     sizes = _sizes(shape) if shape else (open_shape.shape if open_shape else None)
     if sizes is None:
         return None
-    return format_of(sizes, rate_hz or asked.rate_hz or 1.0, dtype or asked.dtype or "float32")
+    rate = asked.rate_hz or 1.0 if rate_hz is None else rate_hz
+    return format_of(sizes, rate, dtype or asked.dtype or "float32")
 
 
 def _sizes(shape: str) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def run(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The npz to write.", show_default=False)],
     rate_hz: Annotated[
-        float | None, typer.Option(help="Items per second, if neither spec nor input says it.")
+        float | None, typer.Option(help="Items per second; else what the input says, or the spec.")
     ] = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="Write this stage; again for more. All by default.")

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import Any
@@ -65,8 +65,11 @@ def show(seconds: float | None, console: Console) -> tuple[str, bool]:
         finally:
             stop.set()
         elapsed_s = time.monotonic() - begin_s
+        _, late = wait(tasks, GRACE_S)
+        if late:
+            raise RuntimeError(f"the streams did not end within {GRACE_S:g} s")
         for task in tasks:
-            task.result(GRACE_S)
+            task.result()
         report = status(address)
     console.print(table(watches, score, report, elapsed_s, url))
     return _summary(watches, score, report)
