@@ -1,5 +1,7 @@
 """The demo: it succeeds on what is right, and on nothing else."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from corrente_service.demo.daemon_process import daemon
 from corrente_service.demo.feed import Feed
 from corrente_service.demo.score import Score
 from corrente_service.demo.watch import Watch
-from tests.serving import corrente
+from tests.serving import corrente, write_specs
 
 PIPELINE = Pipeline.of(
     {"corrente": 1, "name": "mean", "stages": {"mean": {"op": "moving_average", "size": 5}}}
@@ -100,3 +102,30 @@ def test_a_daemon_that_does_not_begin_says_why(tmp_path: Path) -> None:
 def test_what_goes_wrong_beside_a_daemon_is_not_hidden_by_its_end(tmp_path: Path) -> None:
     with pytest.raises(KeyError), daemon(tmp_path):
         raise KeyError
+
+
+INTERRUPTED = """
+import os, signal, sys
+from pathlib import Path
+from corrente import status
+from corrente_service.demo.daemon_process import daemon
+
+with daemon(Path(sys.argv[1])) as (address, _):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.killpg(0, signal.SIGINT)
+    print([status(address)["ready"] for _ in range(5)])
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_for_the_demo_and_not_for_its_daemon(tmp_path: Path) -> None:
+    write_specs(tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        check=False,
+    )
+    assert ran.stdout == "[True, True, True, True, True]\n", ran.stderr

@@ -41,6 +41,7 @@ def _started(folder: Path, said: IO[str]) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=said,
         text=True,
+        process_group=0,  # Ctrl-C is for the demo, which ends its streams before the daemon
     )
 
 
