@@ -1,6 +1,6 @@
 """The messages of the protocol, version 1, and the bytes they travel as.
 
-A message is a header and, for `Block` and `Report`, a payload. The header is a MessagePack array: a
+A message is a header and, for `Block`, `Blocks` and `Report`, a payload. The header is a MessagePack array: a
 tag, then the fields in the order they have here; a reader ignores fields beyond those it knows. It
 stands behind its own length (two bytes, little-endian) and is padded with zeros to a multiple of 64
 bytes. The payload follows in the same frame while both stay below 64 KiB, else in a second frame.
@@ -36,11 +36,12 @@ MAX_QUEUE = 1 << 16
 MAX_TEXT = 4096
 MAX_NOTES = 64
 MAX_FRACTION = 1 << 53
+MAX_BLOCKS = 256
 
 Buffer = bytes | bytearray | memoryview
-Encoding = Literal["raw"]
+Encoding = Literal["raw", "jpeg"]
 Policy = Literal["drop", "wait"]
-GapReason = Literal["source", "dropped", "expired"]
+GapReason = Literal["source", "dropped", "expired", "revision"]
 
 Index = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
@@ -70,7 +71,13 @@ class Ping(Message, frozen=True):
 
 
 class Pong(Message, frozen=True):
-    """The answer to `Ping`."""
+    """The answer to `Ping`.
+
+    From the daemon: `messages` counts the `Announce`, `Block`, `Gap` and `End` it has sent since
+    the last `Subscribed` of this connection. A subscriber that got another number lost something.
+    """
+
+    messages: Index = 0
 
 
 class Block(Message, frozen=True):
@@ -104,6 +111,16 @@ class Goodbye(Message, frozen=True):
 # From a client
 
 
+class Blocks(Message, frozen=True):
+    """Several blocks, in the order they would have had alone; their payloads follow each other.
+
+    `sizes` are the bytes of each payload.
+    """
+
+    blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
+    sizes: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
+
+
 class Hello(Message, frozen=True):
     """The first message of a connection. `instance` names the client object over reconnects."""
 
@@ -125,13 +142,17 @@ class Open(Message, frozen=True):
 
 
 class Subscribe(Message, frozen=True):
-    """Asks for topics. One subscription per connection, of one or more patterns."""
+    """Asks for topics. One subscription per connection, of one or more patterns.
+
+    `resumes`: this instance was subscribed before, and is to be told of what ended meanwhile.
+    """
 
     request: Request
     patterns: Patterns
     since: Since = "now"
     policy: Policy = "drop"
     queue: Queue = 256
+    resumes: bool = False
 
 
 class Credit(Message, frozen=True):
@@ -197,7 +218,10 @@ class Subscribed(Message, frozen=True):
 
 
 class Announce(Message, frozen=True):
-    """A topic of the subscription, before its first block. `index` is that of its next item."""
+    """A topic of the subscription, before its first block. `index` is that of its next item.
+
+    `revision` counts how often the stage was changed while its stream was open.
+    """
 
     id: Id
     epoch: Id
@@ -206,6 +230,7 @@ class Announce(Message, frozen=True):
     stage: Name
     format: Format
     index: Index
+    revision: Index = 0
 
 
 class Gap(Message, frozen=True):
@@ -240,6 +265,7 @@ AnyMessage = (
     | Block
     | End
     | Goodbye
+    | Blocks
     | Hello
     | Open
     | Subscribe
@@ -317,8 +343,12 @@ def decode(frames: Sequence[Buffer]) -> tuple[AnyMessage, memoryview]:
     ) as error:
         raise WireError(f"not a message: {error}") from error
     payload = memoryview(frames[1]) if len(frames) == 2 else head[start:]
-    if payload.nbytes and not isinstance(message, Block | Report):
+    if payload.nbytes and not isinstance(message, Block | Blocks | Report):
         raise WireError(f"a payload behind {type(message).__name__.lower()}")
+    if isinstance(message, Blocks) and (
+        len(message.sizes) != len(message.blocks) or sum(message.sizes) != payload.nbytes
+    ):
+        raise WireError("the sizes of several blocks do not add up to their payload")
     return message, payload
 
 

@@ -21,13 +21,14 @@ FORMAT = Format(
 )
 MESSAGES = [
     wire.Ping(),
-    wire.Pong(),
+    wire.Pong(7),
     wire.Block(1, 2, 3, 4, -5),
+    wire.Blocks((wire.Block(1, 2, 3, 4, -5), wire.Block(2, 3, 0, 0, 0)), (0, 0)),
     wire.End(1, 2, 3),
     wire.Goodbye("bye", reconnect=True),
     wire.Hello(1, 1, b"0123456789abcdef", "test"),
     wire.Open(1, "imu/7", FORMAT, index=9, takeover=True),
-    wire.Subscribe(1, ("a/*", "b"), since=12, policy="wait", queue=1),
+    wire.Subscribe(1, ("a/*", "b"), since=12, policy="wait", queue=1, resumes=True),
     wire.Credit(64, 8 << 20),
     wire.Status(1),
     wire.Welcome(1, b"0123456789abcdef"),
@@ -35,7 +36,7 @@ MESSAGES = [
     wire.Ack(1, 2, 3, ended=True),
     wire.Rewind(1, 2, 3),
     wire.Subscribed(1),
-    wire.Announce(1, 2, "imu/7", "p", "s", FORMAT, 3),
+    wire.Announce(1, 2, "imu/7", "p", "s", FORMAT, 3, revision=1),
     wire.Gap(1, 2, 3, 4, "dropped"),
     wire.Report(1),
     wire.Refused(1, "in_use", "no", "imu/7", "takeover"),
@@ -66,6 +67,25 @@ def test_a_header_is_what_the_specification_says():
     length = int.from_bytes(frame[:2], "little")
     assert msgpack.unpackb(frame[2 : 2 + length]) == ["block", 1, 2, 3, 2, 5]
     assert frame[2 + length :] == bytes(62 - length) + b"\1\2\3\4"
+
+
+def test_several_blocks_are_the_headers_of_each_and_then_the_payloads():
+    blocks = (wire.Block(1, 2, 3, 2, 5), wire.Block(4, 5, 6, 1, 7))
+    [frame] = wire.encode(wire.Blocks(blocks, (4, 1)), b"\1\2\3\4\5")
+    length = int.from_bytes(frame[:2], "little")
+    assert msgpack.unpackb(frame[2 : 2 + length]) == [
+        "blocks",
+        [["block", 1, 2, 3, 2, 5], ["block", 4, 5, 6, 1, 7]],
+        [4, 1],
+    ]
+    assert frame[-5:] == b"\1\2\3\4\5"
+
+
+@pytest.mark.parametrize("sizes", [(4,), (4, 1, 0), (4, 2), (1, 1)])
+def test_sizes_that_do_not_add_up_are_no_message(sizes):
+    blocks = (wire.Block(1, 2, 3, 2, 5), wire.Block(4, 5, 6, 1, 7))
+    with pytest.raises(WireError, match="add up"):
+        wire.decode(wire.encode(wire.Blocks(blocks, sizes), b"\1\2\3\4\5"))
 
 
 def test_a_format_is_a_map_with_fractions_as_pairs():
