@@ -49,4 +49,8 @@ class Window:
             return []
         self._granted_blocks = max(blocks, self._granted_blocks)
         self._granted_bytes = max(payload_bytes, self._granted_bytes)
+        return self.granted()
+
+    def granted(self) -> list[Envelope]:
+        """The credit there is, once more."""
         return [(wire.Credit(self._granted_blocks, self._granted_bytes), b"")]

@@ -4,7 +4,7 @@ States, as in docs/protocol.md:
 
     lost ── after RETRY_S ──> greeting ── welcome ──> up
      ^                           │                     │
-     └── silence, broken socket, unknown_peer, stopping, goodbye(reconnect)
+     └── silence, broken socket, disorder, unknown_peer, stopping, goodbye(reconnect)
     over: a goodbye without `reconnect`, a common version there is not, bytes it does not take
 """
 
@@ -21,6 +21,10 @@ Envelope = tuple[wire.Message, wire.Buffer]
 """A message to send, and its payload."""
 
 
+class Disorder(Exception):
+    """Something was lost on its way: what follows cannot be understood without it."""
+
+
 class Half(Protocol):
     """One side's part of the protocol, behind a link that is sometimes up."""
 
@@ -32,8 +36,16 @@ class Half(Protocol):
         """The link is down; what was not answered may never have arrived."""
         ...
 
+    def beat(self) -> list[Envelope]:
+        """What to say again, once a heartbeat: the last may not have arrived, nor its answer."""
+        ...
+
     def received(self, message: wire.AnyMessage, payload: memoryview) -> list[Envelope]:
-        """What to answer. Raises `WireError` where the daemon breaks the protocol."""
+        """What to answer.
+
+        Raises `Disorder` where a message was lost on its way, `WireError` where the daemon breaks
+        the protocol.
+        """
         ...
 
 
@@ -93,7 +105,7 @@ class Link:
         said: list[Envelope] = []
         if self.state == "up" and now >= self._ping_due:
             self._ping_due = now + wire.HEARTBEAT_S
-            said = [(wire.Ping(), b"")]
+            said = [(wire.Ping(), b""), *self._half.beat()]
         self._plan()
         return said
 
@@ -120,9 +132,16 @@ class Link:
             case wire.Ping() if self.state == "up":
                 return [(wire.Pong(), b"")]
             case _ if self.state == "up":
-                return self._half.received(message, payload)
+                return self._told(message, payload, now)
             case _:
                 return []  # meant for the connection before
+
+    def _told(self, message: wire.AnyMessage, payload: memoryview, now: float) -> list[Envelope]:
+        try:
+            return self._half.received(message, payload)
+        except Disorder:
+            self.lose(now)
+            return []
 
     def _welcomed(self, welcome: wire.Welcome, now: float) -> list[Envelope]:
         if self.state == "up":

@@ -1,7 +1,12 @@
-"""The subscriber's half of the protocol: topics, gaps, credit, resume. No I/O, and no clock."""
+"""The subscriber's half of the protocol: topics, gaps, credit, resume. No I/O, and no clock.
+
+The daemon says with every heartbeat how many messages it has sent. Where that is not what came,
+the connection is given up: what was missed is told as gaps and ends on the next.
+"""
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -10,8 +15,11 @@ from corrente.block import Block
 from corrente.credit import Window
 from corrente.errors import CorrenteError, WireError
 from corrente.format import Items
-from corrente.link import Envelope, refusal
+from corrente.link import Disorder, Envelope, refusal
 from corrente.topics import has_wildcard, topic
+
+ENDED_TOPICS = 1024
+"""How many ended topics are known by their ids; as many as the daemon remembers."""
 
 
 @dataclass(eq=False, slots=True)
@@ -49,20 +57,31 @@ class _Incoming:
         self.next_index = stop
 
     def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
-        """The user's next block, with what is missing before it; empty where none is wanted."""
-        gap = self._reach(index)
-        self.next_index = index + len(items)
+        """The user's next block, with what is missing before it; empty where none is wanted.
+
+        Items below `next_index` came before, or were told missing before they came late.
+        """
+        wanted = max(self.next_index, self.first_index)
+        skipped = min(max(0, wanted - index), len(items))
+        gap = self._reach(max(index, self.next_index))
+        self.next_index = max(self.next_index, index + len(items))
         said = self.announced
-        skipped = min(max(0, self.first_index - index), len(items))
         index, items = index + skipped, items[skipped:]
         t_ns += said.format.duration_ns(skipped)
         return Block(
-            said.stream, said.pipeline, said.stage, index, items, t_ns, said.format, gap, last
+            said.stream,
+            said.pipeline,
+            said.stage,
+            index,
+            items,
+            t_ns,
+            said.format,
+            gap,
+            last,
+            said.revision,
         )
 
     def _reach(self, index: int) -> tuple[int, int] | None:
-        if index < self.next_index:
-            raise WireError(f"{self.name}: item {index} came where {self.next_index} was due")
         self.miss(index, index)
         gap, self.gap, self.is_fresh = self.gap, None, False
         resumed, self.resume_index = self.resume_index, None
@@ -93,8 +112,12 @@ class Receiving:
         self._since: wire.Since = since
         self._policy: wire.Policy = policy
         self._queue = queue
+        self._requests = count(1)
+        self._request = 0  # the last one
         self._is_flowing = False
+        self._came = 0  # messages about topics since `Subscribed`
         self._daemon = b""
+        self._ended_ids: deque[int] = deque(maxlen=ENDED_TOPICS)
         self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
         self._can_finish = bool(self._unended)
         self._topics: dict[str, _Incoming] = {}
@@ -121,9 +144,22 @@ class Receiving:
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Subscribe; the second time with all history, so that what was missed is told."""
+        if daemon != self._daemon:
+            self._ended_ids.clear()  # it numbers its topics anew
         self._daemon = daemon
+        return self._subscribe()
+
+    def beat(self) -> list[Envelope]:
+        """Subscribe again, while that is not confirmed; then grant again."""
+        return self._window.granted() if self._is_flowing else self._subscribe()
+
+    def _subscribe(self) -> list[Envelope]:
         since = "first" if self.is_subscribed and self._since == "now" else self._since
-        return [(wire.Subscribe(1, self._patterns, since, self._policy, self._queue), b"")]
+        self._request = next(self._requests)
+        message = wire.Subscribe(
+            self._request, self._patterns, since, self._policy, self._queue, self.is_subscribed
+        )
+        return [(message, b"")]
 
     def lost(self) -> None:
         """Nothing comes until the next `subscribed`."""
@@ -131,26 +167,41 @@ class Receiving:
         self._ids.clear()
 
     def received(self, message: wire.AnyMessage, payload: memoryview) -> list[Envelope]:
-        """What to send in answer. Raises `WireError` where the daemon breaks the protocol."""
+        """What to send in answer.
+
+        Raises `Disorder` where messages are missing, `WireError` where the daemon breaks the
+        protocol.
+        """
         match message:
-            case wire.Subscribed():
+            case wire.Subscribed(request=self._request):
                 self.is_subscribed = self._is_flowing = True
+                self._came = 0
                 self._window.begin()
-            case wire.Refused():
+            case wire.Refused(request=self._request):
                 self.error = refusal(message)
-            case _ if not self._is_flowing:
-                return []  # meant for the connection before
+            case wire.Announce() | wire.Block() | wire.Gap() | wire.End() if self._is_flowing:
+                self._came += 1
+                self._told(message, payload)
+            case wire.Pong(messages) if self._is_flowing and messages != self._came:
+                raise Disorder
+            case _:
+                pass  # of a later version, or meant for the connection before
+        return self._window.grant() if self._is_flowing else []
+
+    def _told(
+        self, message: wire.Announce | wire.Block | wire.Gap | wire.End, payload: memoryview
+    ) -> None:
+        if message.id in self._ended_ids:
+            return
+        match message:
             case wire.Announce():
                 self._announced(message)
             case wire.Block():
-                self._came(message, payload)
+                self._arrived(message, payload)
             case wire.Gap():
                 self._missed(message)
             case wire.End():
                 self._ended(message)
-            case _:
-                pass  # of a later version
-        return self._window.grant() if self._is_flowing else []
 
     def _announced(self, announce: wire.Announce) -> None:
         first_index = 0 if isinstance(self._since, str) else self._since
@@ -161,15 +212,15 @@ class Receiving:
         elif known.daemon != self._daemon:
             # Another process may number the stream anew, or go on: its first block will tell.
             incoming, fresh.resume_index = fresh, known.due_index
-        elif announce.index < known.next_index:
-            incoming = fresh  # ended and begun anew meanwhile
+        elif announce.id != known.announced.id:
+            incoming = fresh  # ended and begun anew, so long ago that the end is not told
         else:
             incoming, known.announced, known.is_fresh = known, announce, False
             incoming.miss(announce.index, announce.index)
         self._topics[fresh.name] = incoming
         self._ids[announce.id] = incoming
 
-    def _came(self, block: wire.Block, payload: memoryview) -> None:
+    def _arrived(self, block: wire.Block, payload: memoryview) -> None:
         incoming = self._incoming(block.id, block.epoch)
         format = incoming.announced.format
         if payload.nbytes != block.count * format.item_bytes:
@@ -199,10 +250,11 @@ class Receiving:
         empty.flags.writeable = False
         self._waiting.append(incoming.block(end.index, empty, 0, last=True))
         del self._topics[incoming.name], self._ids[end.id]
+        self._ended_ids.append(end.id)
         self._unended.discard(incoming.name)
 
     def _incoming(self, id: int, epoch: int) -> _Incoming:
         incoming = self._ids.get(id)
         if incoming is None or incoming.announced.epoch != epoch:
-            raise WireError(f"topic {id} of epoch {epoch} was not announced")
+            raise Disorder  # it was announced, and that was lost
         return incoming

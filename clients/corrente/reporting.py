@@ -1,5 +1,6 @@
 """Ask a daemon how it is."""
 
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -18,9 +19,13 @@ class _Asking:
     def __init__(self) -> None:
         self.report: dict[str, Any] | None = None
         self.error: CorrenteError | None = None
+        self._requests = count(1)
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
-        return [(wire.Status(1), b"")]
+        return [(wire.Status(next(self._requests)), b"")]
+
+    def beat(self) -> list[Envelope]:
+        return [(wire.Status(next(self._requests)), b"")]
 
     def lost(self) -> None:
         """It asks again when welcomed."""

@@ -1,7 +1,8 @@
 """The publisher's half of the protocol: window, rewind, resume. No I/O, and no clock.
 
 Every block is kept until it is acknowledged. After a reconnect each stream is opened again, and
-goes on from the first item the daemon has not.
+goes on from the first item the daemon has not. What gets no answer is said again with the next
+heartbeat: the question itself, or, for blocks, that they were sent.
 """
 
 from collections import deque
@@ -45,7 +46,8 @@ class Outgoing:
     ended: bool = False
     error: CorrenteError | None = None
     is_flowing: bool = False  # blocks may leave on this connection
-    may_have_ended: bool = False  # the end was said, but the connection broke before the answer
+    may_have_ended: bool = False  # the end was said, and its answer may have been lost
+    is_answered: bool = False  # since the last heartbeat
 
     @property
     def oldest(self) -> int:
@@ -124,7 +126,6 @@ class Sending:
     def give_up(self, outgoing: Outgoing) -> None:
         """Forget a stream that was not opened; a late answer to it is ignored."""
         self._forget(outgoing)
-        self._asked = {r: asked for r, asked in self._asked.items() if asked is not outgoing}
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Open, or open again, every stream."""
@@ -147,6 +148,15 @@ class Sending:
             outgoing.may_have_ended |= outgoing.is_ending and outgoing.is_flowing
             outgoing.is_flowing = False
 
+    def beat(self) -> list[Envelope]:
+        """What to say again, as nothing was answered since the last beat."""
+        said: list[Envelope] = []
+        for outgoing in self._streams.values():
+            if not outgoing.is_answered:
+                said += self._again(outgoing)
+            outgoing.is_answered = False
+        return said
+
     def received(self, message: wire.AnyMessage, payload: memoryview) -> list[Envelope]:
         """What to send in answer."""
         match message:
@@ -163,6 +173,10 @@ class Sending:
                 pass  # of a later version
         return []
 
+    def _unask(self, outgoing: Outgoing) -> None:
+        """Whatever else answers is late."""
+        self._asked = {r: asked for r, asked in self._asked.items() if asked is not outgoing}
+
     def _ask(self, outgoing: Outgoing, index: int | None) -> list[Envelope]:
         request = next(self._requests)
         self._asked[request] = outgoing
@@ -172,10 +186,20 @@ class Sending:
         )
         return [(message, b"")]
 
+    def _again(self, outgoing: Outgoing) -> list[Envelope]:
+        if not outgoing.is_flowing:
+            return self._ask(outgoing, outgoing.index if outgoing.opened is None else None)
+        if outgoing.is_ending:
+            outgoing.may_have_ended = True
+            return [_end(outgoing)]
+        return [_reminder(outgoing)] if outgoing.kept else []
+
     def _opened(self, opened: wire.Opened) -> list[Envelope]:
-        outgoing = self._asked.pop(opened.request, None)
+        outgoing = self._asked.get(opened.request)
         if outgoing is None:
             return []
+        self._unask(outgoing)
+        outgoing.is_answered = True
         before, outgoing.opened = outgoing.opened, opened
         if before is None:
             outgoing.next_index = opened.next_index
@@ -203,9 +227,9 @@ class Sending:
         return [*said, _end(outgoing)] if outgoing.is_ending else said
 
     def _resume(self, outgoing: Outgoing, next_index: int) -> list[Envelope]:
+        outgoing.is_answered = True
         if next_index < outgoing.oldest:
-            outgoing.is_flowing = False
-            return self._ask(outgoing, outgoing.oldest)
+            return []  # late: these items were acknowledged meanwhile
         _drop(outgoing, next_index)
         return self._flow(outgoing)
 
@@ -213,14 +237,18 @@ class Sending:
         outgoing = self._named(ack.id, ack.epoch)
         if outgoing is None:
             return
+        outgoing.is_answered = True
         _drop(outgoing, ack.next_index)
         if ack.ended and outgoing.is_ending:
             self._ended(outgoing)
 
     def _refused(self, refused: wire.Refused) -> None:
-        outgoing = self._asked.pop(refused.request, None) or self._flowing(refused.path)
+        if refused.request:
+            outgoing = self._asked.get(refused.request)
+        else:
+            outgoing = self._flowing(refused.path)
         if outgoing is None:
-            return  # one of several blocks of a stream that was given up
+            return  # late, or one of several blocks of a stream that was given up
         if outgoing.may_have_ended and refused.code == "unknown_stream":
             self._ended(outgoing)
         else:
@@ -249,6 +277,7 @@ class Sending:
         self._forget(outgoing)
 
     def _forget(self, outgoing: Outgoing) -> None:
+        self._unask(outgoing)
         outgoing.is_flowing = False
         outgoing.kept.clear()
         outgoing.kept_bytes = 0
@@ -268,6 +297,11 @@ def _block(outgoing: Outgoing, kept: Kept) -> Envelope:
     assert outgoing.opened is not None
     opened = outgoing.opened
     return wire.Block(opened.id, opened.epoch, kept.index, kept.count, kept.t_ns), kept.payload
+
+
+def _reminder(outgoing: Outgoing) -> Envelope:
+    """An empty block: everything before it was sent, so what is missing is to be asked for."""
+    return _block(outgoing, Kept(outgoing.next_index, 0, 0, memoryview(b"")))
 
 
 def _end(outgoing: Outgoing) -> Envelope:

@@ -1,10 +1,10 @@
 """The messages of the protocol, version 1, and the bytes they travel as.
 
-A message is a header and, for `Block`, `Blocks` and `Report`, a payload. The header is a MessagePack array: a
-tag, then the fields in the order they have here; a reader ignores fields beyond those it knows. It
-stands behind its own length (two bytes, little-endian) and is padded with zeros to a multiple of 64
-bytes. The payload follows in the same frame while both stay below 64 KiB, else in a second frame.
-Every field is bounded; `decode` refuses what lies beyond.
+A message is a header and, for `Block`, `Blocks` and `Report`, a payload. The header is a
+MessagePack array: a tag, then the fields in the order they have here; a reader ignores fields
+beyond those it knows. It stands behind its own length (two bytes, little-endian) and is padded with
+zeros to a multiple of 64 bytes. The payload follows in the same frame while both stay below 64 KiB,
+else in a second frame. Every field is bounded; `decode` refuses what lies beyond.
 
 docs/protocol.md says who sends what when.
 """

@@ -43,6 +43,7 @@ class FakeDaemon:
         self._peers: dict[bytes, dict[int, Published]] = {}
         self._patterns: dict[bytes, tuple[str, ...]] = {}
         self._announced: set[tuple[bytes, int]] = set()
+        self._sent: dict[bytes, int] = {}  # messages about topics
         self._to_say: list[tuple[bytes, wire.Message, bytes]] = []
         self._context = context
         self._is_breaking = False
@@ -120,15 +121,17 @@ class FakeDaemon:
                     self._socket = self._bind(self.address)
                 while self._socket.poll(0):
                     peer, *frames = self._socket.recv_multipart()
-                    message, payload = wire.decode(frames)
-                    self.heard.append((peer, message))
-                    self._answer(peer, message, bytes(payload))
+                    for message, payload in _unpacked(*wire.decode(frames)):
+                        self.heard.append((peer, message))
+                        self._answer(peer, message, bytes(payload))
                 for told, said, data in self._to_say:
                     self._send(told, said, data)
                 self._to_say.clear()
                 self.changed.notify_all()
 
     def _send(self, peer: bytes, message: wire.Message, payload: bytes = b"") -> None:
+        if isinstance(message, wire.Announce | wire.Block | wire.Gap | wire.End):
+            self._sent[peer] = self._sent.get(peer, 0) + 1
         self._socket.send_multipart([peer, *wire.encode(message, payload)])
 
     def _answer(self, peer: bytes, message: wire.AnyMessage, payload: bytes) -> None:
@@ -143,13 +146,15 @@ class FakeDaemon:
         elif peer not in self._peers:
             self._send(peer, wire.Refused(0, "unknown_peer", "say hello"))
         elif isinstance(message, wire.Ping):
-            self._send(peer, wire.Pong())
+            self._send(peer, wire.Pong(self._sent.get(peer, 0)))
         elif isinstance(message, wire.Open):
             self._open(peer, message)
         elif isinstance(message, wire.Block | wire.End):
             self._take(peer, message, payload)
         elif isinstance(message, wire.Subscribe):
             self._patterns[peer] = message.patterns
+            self._sent[peer] = 0
+            self._announced = {said for said in self._announced if said[0] != peer}
             self._send(peer, wire.Subscribed(message.request))
         elif isinstance(message, wire.Status):
             self._send(peer, wire.Report(message.request), b"\x81\xa5ready\xc3")
@@ -216,6 +221,18 @@ class FakeDaemon:
                 )
                 self._send(peer, announce)
             self._send(peer, message, payload)
+
+
+def _unpacked(
+    message: wire.AnyMessage, payload: memoryview
+) -> Iterator[tuple[wire.AnyMessage, memoryview]]:
+    """Several blocks one by one; any other message as it is."""
+    if not isinstance(message, wire.Blocks):
+        yield message, payload
+        return
+    for block, size in zip(message.blocks, message.sizes, strict=True):
+        yield block, payload[:size]
+        payload = payload[size:]
 
 
 @pytest.fixture

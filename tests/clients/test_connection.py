@@ -15,6 +15,9 @@ class Defective:
     def lost(self):
         pass
 
+    def beat(self):
+        return []
+
     def received(self, message, payload):
         return []
 

@@ -3,7 +3,7 @@
 import pytest
 
 from corrente import Closed, Refused, wire
-from corrente.link import RETRY_S, Link, new_instance
+from corrente.link import RETRY_S, Disorder, Link, new_instance
 
 NOTHING = memoryview(b"")
 WELCOME = wire.Welcome(1, b"d" * 16)
@@ -21,6 +21,10 @@ class Echo:
 
     def lost(self):
         self.told.append("lost")
+
+    def beat(self):
+        self.told.append("beat")
+        return [(wire.Status(2), b"")]
 
     def received(self, message, payload):
         self.told.append(message)
@@ -61,9 +65,29 @@ def test_it_pings_every_second_and_is_due_when_it_should(link):
     now = 0.0
     while now < 10:
         now = link.due
-        pings += [now for message, _ in link.tick(now) if isinstance(message, wire.Ping)]
+        if envelopes := link.tick(now):
+            assert said(envelopes) == [wire.Ping, wire.Status]  # the half's beat
+            pings.append(now)
         link.received(wire.Pong(), NOTHING, now)
     assert pings == pytest.approx([*range(1, 11)])
+
+
+class Confused(Echo):
+    """A half that misses something before whatever comes."""
+
+    def received(self, message, payload):
+        raise Disorder
+
+
+def test_a_half_that_misses_something_greets_again():
+    half = Confused()
+    link = Link(half, b"i" * 16)
+    link.greet(0.0)
+    link.received(WELCOME, NOTHING, 0.0)
+    assert link.received(wire.End(1, 1, 1), NOTHING, 0.5) == []
+    assert link.state == "lost"
+    assert link.due == pytest.approx(0.5 + RETRY_S)
+    assert half.told == ["welcomed", "lost"]
 
 
 def test_silence_loses_the_connection_and_it_greets_again(link, half):
@@ -74,7 +98,7 @@ def test_silence_loses_the_connection_and_it_greets_again(link, half):
     link.tick(3.5)
     assert link.state == "lost"
     assert link.due == pytest.approx(3.5 + RETRY_S)
-    assert half.told == ["welcomed", "lost"]
+    assert half.told == ["welcomed", "beat", "lost"]
     assert said(link.greet(link.due)) == [wire.Hello]
 
 

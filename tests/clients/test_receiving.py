@@ -5,7 +5,7 @@ import pytest
 
 from corrente import Format, Refused, WireError, wire
 from corrente.credit import WINDOW_BYTES
-from corrente.link import Envelope
+from corrente.link import Disorder, Envelope
 from corrente.receiving import Receiving
 
 FORMAT = Format(kind="signal", shape=(2,), dtype="int16", rate_hz=1.0)
@@ -20,6 +20,13 @@ def only_credit(said: list[Envelope]) -> wire.Credit:
     return credit
 
 
+def only_subscribe(said: list[Envelope]) -> wire.Subscribe:
+    """The subscription that is all that was said."""
+    [(subscribe, _)] = said
+    assert isinstance(subscribe, wire.Subscribe)
+    return subscribe
+
+
 class Talk:
     """A half with a confirmed subscription, and a daemon that announces topics by number."""
 
@@ -28,9 +35,7 @@ class Talk:
         self.connect()
 
     def connect(self, daemon=DAEMON):
-        [(said, _)] = self.half.welcomed(daemon)
-        assert isinstance(said, wire.Subscribe)
-        self.subscribe = said
+        self.subscribe = only_subscribe(self.half.welcomed(daemon))
         return self.hear(wire.Subscribed(self.subscribe.request))
 
     def reconnect(self, daemon=DAEMON):
@@ -40,8 +45,9 @@ class Talk:
     def hear(self, message, payload=NOTHING):
         return self.half.received(message, payload)
 
-    def announce(self, topic=1, index=0, epoch=1, format=FORMAT):
-        self.hear(wire.Announce(topic, epoch, f"t{topic}", "", "", format, index))
+    def announce(self, topic=1, index=0, epoch=1, format=FORMAT, name="", revision=0):
+        stream = name or f"t{topic}"
+        self.hear(wire.Announce(topic, epoch, stream, "", "", format, index, revision))
 
     def block(self, index, count=1, topic=1, epoch=1):
         payload = np.arange(2 * index, 2 * (index + count), dtype="<i2").tobytes()
@@ -294,9 +300,9 @@ def test_a_topic_begun_anew_while_away_starts_over():
     talk.announce()
     talk.block(0, count=5)
     talk.reconnect()
-    talk.announce(index=2, epoch=2)
-    talk.gap(0, 2, epoch=2)
-    talk.block(2, epoch=2)
+    talk.announce(2, index=2, epoch=2, name="t1")
+    talk.gap(0, 2, topic=2, epoch=2)
+    talk.block(2, topic=2, epoch=2)
     assert talk.taken() == [(0, 5, None), (2, 1, (0, 2))]
 
 
@@ -305,8 +311,8 @@ def test_a_topic_may_end_and_begin_again():
     talk.announce()
     talk.block(0)
     talk.end(1)
-    talk.announce(epoch=2)
-    talk.block(0, epoch=2)
+    talk.announce(2, epoch=2, name="t1")
+    talk.block(0, topic=2, epoch=2)
     assert talk.taken() == [(0, 1, None), (1, 0, None), (0, 1, None)]
     assert not talk.half.is_finished
 
@@ -332,23 +338,134 @@ def test_it_is_finished_when_every_topic_without_a_wildcard_has_ended():
 @pytest.mark.parametrize(
     "misdeed",
     [
-        lambda talk: talk.block(0, topic=9),
-        lambda talk: talk.block(0, epoch=9),
-        lambda talk: talk.gap(0, 1, topic=9),
-        lambda talk: talk.end(0, topic=9),
         lambda talk: talk.gap(5, 4),
         lambda talk: talk.hear(wire.Block(1, 1, 0, 1, 0), memoryview(b"xyz")),
         lambda talk: talk.hear(wire.Block(1, 1, 0, 2, 0), memoryview(b"abcd")),
-        lambda talk: (talk.block(3), talk.block(2)),
-        lambda talk: (talk.block(3), talk.end(2)),
     ],
-    ids=range(9),
+    ids=["a gap that ends before it begins", "half an item", "an item too few"],
 )
 def test_a_daemon_that_breaks_the_protocol_is_told_apart(misdeed):
     talk = Talk()
     talk.announce()
     with pytest.raises(WireError):
         misdeed(talk)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        lambda talk: talk.block(0, topic=9),
+        lambda talk: talk.block(0, epoch=9),
+        lambda talk: talk.gap(0, 1, topic=9),
+        lambda talk: talk.end(0, topic=9),
+        lambda talk: talk.hear(wire.Pong(3)),
+        lambda talk: talk.hear(wire.Pong(5)),
+    ],
+    ids=["block", "epoch", "gap", "end", "fewer messages", "more messages"],
+)
+def test_a_sign_that_a_message_was_lost_is_told_to_the_link(sign):
+    talk = Talk()
+    talk.announce()
+    talk.block(0)
+    talk.gap(1, 2)
+    talk.block(2)
+    talk.hear(wire.Pong(4))
+    with pytest.raises(Disorder):
+        sign(talk)
+
+
+def test_what_was_sent_is_counted_anew_on_every_connection():
+    talk = Talk()
+    talk.announce()
+    talk.block(0)
+    talk.reconnect()
+    talk.hear(wire.Pong(0))
+    talk.announce(index=1)
+    talk.hear(wire.Pong(1))
+    talk.half.lost()
+    talk.hear(wire.Pong(17))
+
+
+def test_what_came_before_is_dropped_and_so_is_what_was_told_missing():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=2)
+    talk.block(0, count=2)
+    talk.block(4)
+    talk.block(2, count=2)
+    talk.block(3, count=4)
+    talk.end(7)
+    assert talk.taken() == [(0, 2, None), (4, 1, (2, 4)), (5, 2, None), (7, 0, None)]
+
+
+def test_a_late_part_of_a_block_has_its_own_time():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=3)
+    talk.block(1, count=4)
+    talk.half.take()
+    block, _ = talk.half.take()
+    assert (block.index, block.t_ns) == (3, 10 + 2 * 10**9)
+    assert block.data.tolist() == [[6, 7], [8, 9]]
+
+
+def test_an_end_is_told_once_however_often_the_daemon_tells_it():
+    talk = Talk("*")
+    talk.announce()
+    talk.end(0)
+    talk.announce()
+    talk.gap(0, 5)
+    talk.end(5)
+    talk.reconnect()
+    talk.announce()
+    talk.end(0)
+    assert talk.taken() == [(0, 0, None)]
+
+
+def test_a_topic_that_ended_while_away_ends_behind_what_was_missed():
+    talk = Talk()
+    talk.announce()
+    talk.block(0, count=2)
+    talk.reconnect()
+    assert talk.subscribe.resumes
+    talk.announce(index=7)
+    talk.gap(0, 7)
+    talk.end(7)
+    assert talk.taken() == [(0, 2, None), (7, 0, (2, 7))]
+    assert talk.half.is_finished
+
+
+def test_another_daemon_may_begin_a_topic_with_an_id_that_had_ended():
+    talk = Talk("*")
+    talk.announce()
+    talk.end(0)
+    talk.reconnect(OTHER)
+    talk.announce()
+    talk.block(0)
+    assert talk.taken() == [(0, 0, None), (0, 1, None)]
+
+
+def test_it_subscribes_with_every_heartbeat_until_that_is_confirmed_and_then_grants_again():
+    half = Receiving(("t1",))
+    first, second = only_subscribe(half.welcomed(DAEMON)), only_subscribe(half.beat())
+    assert (second.request, second.resumes) == (first.request + 1, False)
+    assert half.received(wire.Subscribed(first.request), NOTHING) == []
+    assert not half.is_subscribed
+    granted = half.received(wire.Subscribed(second.request), NOTHING)
+    assert half.beat() == half.beat() == granted
+
+
+def test_a_stage_that_was_changed_has_another_revision():
+    talk = Talk()
+    talk.announce()
+    talk.block(0)
+    talk.announce(index=1, revision=1)
+    talk.block(1)
+    blocks = [talk.half.take()[0] for _ in range(2)]
+    assert [(block.index, block.gap, block.revision) for block in blocks] == [
+        (0, None, 0),
+        (1, None, 1),
+    ]
 
 
 def test_what_was_meant_for_the_connection_before_is_ignored():
@@ -414,8 +531,7 @@ def test_after_a_reconnect_credit_leaves_room_for_what_still_waits():
     talk.block(1)
     talk.block(2)
     talk.half.lost()
-    talk.half.welcomed(DAEMON)
-    assert only_credit(talk.hear(wire.Subscribed(1))).blocks == 1
+    assert only_credit(talk.connect()).blocks == 1
     talk.announce(index=3)
     talk.half.take()
     _, said = talk.half.take()

@@ -280,3 +280,51 @@ def test_whatever_breaks_every_item_arrives_once_and_in_order(seed):
             break
     assert talk.stream.ended
     assert bytes(daemon.taken) == items
+
+
+def test_an_open_without_an_answer_is_said_again_and_one_answer_will_do():
+    half = Sending()
+    half.welcomed(DAEMON)
+    stream, said = half.open("s", FORMAT, index=4)
+    first = ask(said)
+    again = ask(half.beat())
+    assert (again.request, again.index) == (first.request + 1, 4)
+    half.received(opened(first.request, next_index=4), NOTHING)
+    half.send(stream, 2, 0, memoryview(b"ab"))
+    assert half.received(opened(again.request, next_index=4), NOTHING) == []
+    half.received(wire.Refused(again.request, "index_taken", "late", path="s"), NOTHING)
+    assert stream.error is None
+
+
+def test_blocks_without_an_answer_are_recalled_by_an_empty_one_behind_them(talk):
+    talk.send(3)
+    talk.send(2)
+    assert talk.half.beat() == []  # opened since the last
+    [(block, payload)] = talk.half.beat()
+    assert (block, bytes(payload)) == (wire.Block(7, 1, 5, 0, 0), b"")
+    assert indices(talk.hear(wire.Rewind(7, 1, 0))) == [0, 3]
+    talk.hear(wire.Ack(7, 1, 5))
+    assert [talk.half.beat() for _ in range(3)] == [[], [], []]
+
+
+def test_an_end_without_an_answer_is_said_again(talk):
+    talk.half.beat()
+    talk.send(2)
+    talk.half.end(talk.stream)
+    assert talk.half.beat() == [(wire.End(7, 1, 2), b"")]
+    talk.hear(wire.Refused(0, "unknown_stream", "it has ended", path="7"))
+    assert talk.stream.ended
+    assert talk.stream.error is None
+
+
+def test_a_rewind_to_what_was_acknowledged_meanwhile_is_late(talk):
+    talk.send(3)
+    talk.hear(wire.Ack(7, 1, 3))
+    talk.send(2)
+    assert talk.hear(wire.Rewind(7, 1, 1)) == []
+    assert indices(talk.hear(wire.Rewind(7, 1, 3))) == [3]
+
+
+def test_requests_grow_over_all_connections(talk):
+    requests = [ask(talk.reconnect()).request for _ in range(3)]
+    assert requests == [2, 3, 4]
