@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from contextlib import closing
 
 from corrente import wire
 from corrente.dealer import Dealer
 from corrente.errors import Closed, CorrenteError, Timeout
 from corrente.link import Envelope, Half, Link, new_instance
+from corrente.steps import Result, Steps, Wait
 
 CONNECT_TIMEOUT_S = 10.0
 LINGER_MS = 1000
@@ -40,29 +41,40 @@ class Connection:
         self._outbox += envelopes
         self._wake()
 
-    def wait(self, ready: Callable[[], bool], timeout_s: float | None, what: str) -> None:
-        """Until `ready`. The caller holds `changed`.
+    def run(self, steps: Steps[Result]) -> Result:
+        """Do the steps; what they wait for may raise `Timeout`, or what ended the connection."""
+        with self.changed, closing(steps):
+            while True:
+                try:
+                    wait = next(steps)
+                except StopIteration as stop:
+                    result: Result = stop.value
+                    return result
+                self._wait(wait)
 
-        Raises `Timeout`, which says `what` did not happen, and what ended the connection, if
-        anything did.
-        """
-        self.changed.wait_for(lambda: ready() or self._failure is not None, timeout_s)
-        if ready():
-            return
-        if self._failure is not None:
-            raise self._failure
-        assert timeout_s is not None
-        raise Timeout(
-            f"{what} within {round(timeout_s, 3):g} s ({self.address}: {self._link.state})"
-        )
-
-    def close(self) -> None:
-        """Say goodbye and end the thread. More than once, and from any thread."""
+    def leave(self) -> None:
+        """Have the thread say goodbye and end. More than once, and from any thread."""
         with self.changed:
             if not self._is_closing:
                 self._is_closing = True
                 self._wake()
+
+    def close(self) -> None:
+        """Leave, and wait until the thread has ended."""
+        self.leave()
         self._thread.join()
+
+    def _wait(self, wait: Wait) -> None:
+        self.changed.wait_for(lambda: wait.ready() or self._failure is not None, wait.timeout_s)
+        if wait.ready():
+            return
+        if self._failure is not None:
+            raise self._failure
+        assert wait.timeout_s is not None
+        raise Timeout(
+            f"{wait.what} within {round(wait.timeout_s, 3):g} s "
+            f"({self.address}: {self._link.state})"
+        )
 
     def _wake(self) -> None:
         if not self._is_woken:

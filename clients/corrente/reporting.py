@@ -9,6 +9,7 @@ from corrente import wire
 from corrente.connection import Connection
 from corrente.errors import CorrenteError, WireError
 from corrente.link import Envelope, refusal
+from corrente.steps import Steps, Wait
 
 _report: msgspec.msgpack.Decoder[dict[str, Any]] = msgspec.msgpack.Decoder(dict[str, Any])
 
@@ -20,6 +21,18 @@ class _Asking:
         self.report: dict[str, Any] | None = None
         self.error: CorrenteError | None = None
         self._requests = count(1)
+
+    def answer(self, timeout_s: float) -> Steps[dict[str, Any]]:
+        """Gives the report, or raises the refusal."""
+        yield Wait(
+            lambda: self.report is not None or self.error is not None,
+            timeout_s,
+            "no daemon answered",
+        )
+        if self.report is None:
+            assert self.error is not None
+            raise self.error
+        return self.report
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         return [(wire.Status(next(self._requests)), b"")]
@@ -52,15 +65,6 @@ def status(address: str, timeout_s: float = 5.0) -> dict[str, Any]:
     asking = _Asking()
     connection = Connection(address, asking)
     try:
-        with connection.changed:
-            connection.wait(
-                lambda: asking.report is not None or asking.error is not None,
-                timeout_s,
-                "no daemon answered",
-            )
-            if asking.report is None:
-                assert asking.error is not None
-                raise asking.error
-            return asking.report
+        return connection.run(asking.answer(timeout_s))
     finally:
         connection.close()

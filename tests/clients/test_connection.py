@@ -4,6 +4,7 @@ import pytest
 
 from corrente import Closed
 from corrente.connection import Connection
+from corrente.steps import Wait
 
 
 class Defective:
@@ -22,12 +23,13 @@ class Defective:
         return []
 
 
+def never(timeout_s):
+    yield Wait(lambda: False, timeout_s, "nothing came")
+
+
 def test_a_defect_in_the_thread_is_told_to_whoever_waits(daemon, deadline_s):
     connection = Connection(daemon.address, Defective())
-    with (
-        connection.changed,
-        pytest.raises(Closed, match="ZeroDivisionError") as caught,
-    ):
-        connection.wait(lambda: False, deadline_s, "nothing came")
+    with pytest.raises(Closed, match="ZeroDivisionError") as caught:
+        connection.run(never(deadline_s))
     connection.close()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)

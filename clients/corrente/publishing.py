@@ -1,0 +1,154 @@
+"""What a publisher does, as steps between waits: open, send, flush, end, close."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from corrente import wire
+from corrente.bounds import bounded
+from corrente.connection import CONNECT_TIMEOUT_S, Connection
+from corrente.errors import Closed, FormatError, NoPipeline
+from corrente.format import Dtype, Format, Items, format_of
+from corrente.sending import Outgoing, Sending
+from corrente.steps import Steps, Wait
+from corrente.topics import check_stream
+
+BLOCK_BYTES = 1 << 20
+CLOSE_TIMEOUT_S = 5.0
+
+
+class Publishing:
+    """The streams of one publisher, and their connection."""
+
+    def __init__(self, address: str) -> None:
+        self._sending = Sending()
+        self.connection = Connection(address, self._sending)
+
+    def open(
+        self,
+        stream: str,
+        shape: Sequence[SupportsIndex],
+        rate_hz: float,
+        dtype: Dtype,
+        encoding: wire.Encoding,
+        labels: Sequence[str] | None,
+        index: SupportsIndex | None,
+        takeover: bool,
+    ) -> Steps[Outgoing]:
+        """Gives the stream once the daemon has opened it, and gives it up where it does not."""
+        format = format_of(shape, rate_hz, dtype, () if labels is None else labels)
+        stream, takeover = str(check_stream(stream)), bool(takeover)
+        if encoding != "raw":
+            raise FormatError(f'encoding is "raw", got {encoding!r}')
+        start = None if index is None else bounded("index", index, 0, wire.MAX_INDEX)
+        longest = wire.Open(wire.MAX_INDEX, stream, format, encoding, wire.MAX_INDEX, takeover)
+        wire.encode(longest)  # too long a header is refused here
+        outgoing, said = self._sending.open(stream, format, encoding, start, takeover)
+        try:
+            self.connection.post(said)
+            yield Wait(
+                lambda: outgoing.opened is not None or outgoing.error is not None,
+                CONNECT_TIMEOUT_S,
+                f"{stream}: not opened",
+            )
+            self._sending.check(outgoing)
+        except BaseException:
+            self._sending.give_up(outgoing)
+            raise
+        return outgoing
+
+    def send(
+        self,
+        outgoing: Outgoing,
+        items: Any,
+        t_ns: SupportsIndex | None,
+        timeout_s: float | None,
+    ) -> Steps[None]:
+        """Sends part by part, each once there is room; `next_index` tells how far it came."""
+        # Copied before the steps begin, so not while the connection's lock is held.
+        format = outgoing.format
+        block = _owned(format.block(items), items)
+        lasts_ns = format.duration_ns(max(0, len(block) - 1))
+        first_ns = time.time_ns() - lasts_ns if t_ns is None else t_ns
+        first_ns = bounded("t_ns", first_ns, -wire.MAX_INDEX - 1, wire.MAX_INDEX - lasts_ns)
+        return self._send(outgoing, block, first_ns, timeout_s)
+
+    def flush(self, outgoing: Outgoing, timeout_s: float | None) -> Steps[None]:
+        """Until every item of the stream is acknowledged."""
+        return self._until(outgoing, lambda: not outgoing.kept, timeout_s, "not acknowledged")
+
+    def end(self, outgoing: Outgoing, timeout_s: float | None) -> Steps[None]:
+        """Says the end once, and waits until the daemon has taken it all."""
+        if not outgoing.is_ending:
+            self._sending.check(outgoing)
+            self.connection.post(self._sending.end(outgoing))
+        what = "the end is not acknowledged"
+        yield from self._until(outgoing, lambda: outgoing.ended, timeout_s, what)
+
+    def close(self) -> Steps[None]:
+        """Flushes and leaves, whether that succeeds or not; raises what was not raised yet."""
+        try:
+            yield Wait(lambda: self._sending.is_flushed, CLOSE_TIMEOUT_S, "not acknowledged")
+            self._sending.check_all()
+        finally:
+            self.connection.leave()
+
+    def _send(
+        self, outgoing: Outgoing, block: Items, first_ns: int, timeout_s: float | None
+    ) -> Steps[None]:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        for start, part in _parts(block, outgoing.format):
+            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            yield from self._room(outgoing, part.nbytes, left_s)
+            t_ns = first_ns + outgoing.format.duration_ns(start)
+            said = self._sending.send(outgoing, len(part), t_ns, _payload(part))
+            self.connection.post(said)
+
+    def _room(self, outgoing: Outgoing, payload_bytes: int, timeout_s: float | None) -> Steps[None]:
+        yield from self._until(
+            outgoing,
+            lambda: outgoing.is_ending or outgoing.has_room(payload_bytes),
+            timeout_s,
+            "the daemon takes no more",
+        )
+        if outgoing.is_ending:
+            raise Closed(f"{outgoing.stream}: the stream was ended")
+
+    def _until(
+        self, outgoing: Outgoing, ready: Callable[[], bool], timeout_s: float | None, what: str
+    ) -> Steps[None]:
+        """Until `ready`; raises what ended the stream, if anything did."""
+        yield Wait(
+            lambda: outgoing.error is not None or ready(), timeout_s, f"{outgoing.stream}: {what}"
+        )
+        self._sending.check(outgoing)
+
+
+def warn_unused(outgoing: Outgoing) -> None:
+    """Warn whoever called the caller where no pipeline takes the stream."""
+    opened = outgoing.opened
+    if opened is not None and not opened.pipelines:
+        reasons = "".join(f"; {note}" for note in opened.notes)
+        warnings.warn(
+            f"{outgoing.stream}: no pipeline takes this stream{reasons}", NoPipeline, stacklevel=3
+        )
+
+
+def _owned(block: Items, given: Any) -> Items:
+    """`block`, copied where it may be the user's own memory."""
+    return block.copy() if block is given or block.base is not None else block
+
+
+def _parts(block: Items, format: Format) -> Iterator[tuple[int, Items]]:
+    """A block cut to what one message takes: where each part begins, and its items."""
+    step = max(1, BLOCK_BYTES // format.item_bytes)
+    for start in range(0, len(block), step):
+        yield start, block[start : start + step]
+
+
+def _payload(block: Items) -> memoryview:
+    """The bytes of a C-contiguous block, not copied."""
+    return block.reshape(-1).view(np.uint8).data

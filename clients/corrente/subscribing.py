@@ -1,0 +1,126 @@
+"""What a subscriber does, as steps between waits: subscribe, next, take."""
+
+from dataclasses import replace
+from typing import Literal, SupportsIndex
+
+import numpy as np
+
+from corrente import wire
+from corrente.block import Block
+from corrente.bounds import bounded
+from corrente.connection import CONNECT_TIMEOUT_S, Connection
+from corrente.errors import FormatError, Lost
+from corrente.receiving import Receiving
+from corrente.steps import Steps, Wait
+from corrente.topics import check_pattern, has_wildcard
+
+Since = Literal["now", "first"] | SupportsIndex
+
+
+class Subscribing:
+    """What one subscriber asked for, and its connection."""
+
+    def __init__(
+        self,
+        address: str,
+        topics: tuple[str, ...],
+        since: Since,
+        policy: wire.Policy,
+        queue: SupportsIndex,
+        timeout_s: float | None,
+    ) -> None:
+        if not 1 <= len(topics) <= wire.MAX_PATTERNS:
+            raise FormatError(f"1 to {wire.MAX_PATTERNS} topics can be subscribed to at once")
+        if policy not in ("drop", "wait"):
+            raise FormatError(f'policy is "drop" or "wait", got {policy!r}')
+        self._topics = tuple(str(check_pattern(topic)) for topic in topics)
+        self._timeout_s = timeout_s
+        self._receiving = Receiving(
+            self._topics, _since(since), policy, bounded("queue", queue, 1, wire.MAX_QUEUE)
+        )
+        self._ahead: Block | None = None
+        self.connection = Connection(address, self._receiving)
+
+    def subscribe(self) -> Steps[None]:
+        """Until the daemon has confirmed."""
+        receiving = self._receiving
+        yield Wait(
+            lambda: receiving.is_subscribed or receiving.error is not None,
+            max(CONNECT_TIMEOUT_S, self._timeout_s or 0.0),
+            "not subscribed",
+        )
+        if receiving.error is not None:
+            raise receiving.error
+
+    def next(self) -> Steps[Block | None]:
+        """Gives the next block, None behind the last."""
+        if self._ahead is not None:
+            block, self._ahead = self._ahead, None
+            return block
+        receiving = self._receiving
+        yield Wait(
+            lambda: receiving.has_block or receiving.is_finished or bool(receiving.error),
+            self._timeout_s,
+            "no block came",
+        )
+        if receiving.has_block:
+            block, said = receiving.take()
+            self.connection.post(said)
+            return block
+        if receiving.error is not None:
+            raise receiving.error
+        return None
+
+    def take(self, n: int) -> Steps[Block]:
+        """Gives exactly so many items; those of a wait that was given up are given next time."""
+        if len(self._topics) != 1 or has_wildcard(self._topics[0]):
+            raise ValueError(f"take needs a subscription to one topic, not {self._topics}")
+        if n < 1:
+            raise ValueError(f"take needs at least one item, got {n}")
+        gathered = [(yield from self._next_for_take(n))]
+        excess = len(gathered[0].data) - n
+        while excess < 0:
+            try:
+                gathered.append((yield from self._next_for_take(-excess)))
+            except GeneratorExit:
+                self._ahead = _joined(gathered)
+                raise
+            excess += len(gathered[-1].data)
+        if excess > 0:
+            gathered[-1], self._ahead = _cut(gathered[-1], len(gathered[-1].data) - excess)
+        return _joined(gathered)
+
+    def _next_for_take(self, missing: int) -> Steps[Block]:
+        block = yield from self.next()
+        if block is None:
+            raise Lost(f"{self._topics[0]} has ended, {missing} items short")
+        if block.gap is not None:
+            self._ahead = replace(block, gap=None)
+            raise Lost(f"{block.topic}: items {block.gap[0]} to {block.gap[1] - 1} are missing")
+        if block.last:
+            raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short")
+        return block
+
+
+def _since(since: SupportsIndex | str) -> wire.Since:
+    match since:
+        case "now" | "first":
+            return since
+        case str():
+            raise FormatError(f'since is "now", "first" or an index, got {since!r}')
+        case _:
+            return bounded("since", since, 0, wire.MAX_INDEX)
+
+
+def _cut(block: Block, n: int) -> tuple[Block, Block]:
+    """The first `n` items of a block, and the others."""
+    t_ns = block.t_ns + block.format.duration_ns(n)
+    rest = replace(block, index=block.index + n, data=block.data[n:], t_ns=t_ns)
+    return replace(block, data=block.data[:n]), rest
+
+
+def _joined(blocks: list[Block]) -> Block:
+    """Blocks that follow each other, as one."""
+    data = np.concatenate([block.data for block in blocks]) if len(blocks) > 1 else blocks[0].data
+    data.flags.writeable = False
+    return replace(blocks[0], data=data)
