@@ -1,5 +1,6 @@
 """Publish sensor signals and camera frames; subscribe to filtered and classified streams."""
 
+from corrente.aio import AsyncPublisher, AsyncStream, AsyncSubscriber
 from corrente.block import Block
 from corrente.errors import (
     Closed,
@@ -17,6 +18,9 @@ from corrente.reporting import status
 from corrente.subscriber import Subscriber
 
 __all__ = [
+    "AsyncPublisher",
+    "AsyncStream",
+    "AsyncSubscriber",
     "Block",
     "Closed",
     "CorrenteError",

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from corrente import wire
 from corrente.dealer import Dealer
@@ -18,6 +20,7 @@ class Connection:
     """A half of the protocol, its link and its socket, driven by a thread of their own.
 
     Whoever reads or calls the half holds `changed`, which is notified after every message.
+    `is_over` once the thread has let go of the socket.
     """
 
     def __init__(self, address: str, half: Half) -> None:
@@ -27,6 +30,8 @@ class Connection:
         self._link = Link(half, instance)
         self._dealer = Dealer(address, instance)
         self._outbox = self._link.greet(time.monotonic())
+        self._listeners: dict[Callable[[], None], Callable[[], bool]] = {}
+        self.is_over = False
         self._is_woken = False
         self._is_closing = False
         self._linger_ms = 0
@@ -50,7 +55,8 @@ class Connection:
                 except StopIteration as stop:
                     result: Result = stop.value
                     return result
-                self._wait(wait)
+                self.changed.wait_for(partial(self.is_met, wait), wait.timeout_s)
+                self.check(wait)
 
     def leave(self) -> None:
         """Have the thread say goodbye and end. More than once, and from any thread."""
@@ -64,8 +70,20 @@ class Connection:
         self.leave()
         self._thread.join()
 
-    def _wait(self, wait: Wait) -> None:
-        self.changed.wait_for(lambda: wait.ready() or self._failure is not None, wait.timeout_s)
+    def listen(self, ready: Callable[[], bool], wake: Callable[[], None]) -> None:
+        """Have `wake` called once, by the thread, when `ready`. The caller holds `changed`."""
+        self._listeners[wake] = ready
+
+    def unlisten(self, wake: Callable[[], None]) -> None:
+        """Have `wake` not called any more. The caller holds `changed`."""
+        self._listeners.pop(wake, None)
+
+    def is_met(self, wait: Wait) -> bool:
+        """Whether there is nothing to wait for: it is ready, or never will be."""
+        return wait.ready() or self._failure is not None
+
+    def check(self, wait: Wait) -> None:
+        """Raise what kept a wait that is over from being ready, if it is not."""
         if wait.ready():
             return
         if self._failure is not None:
@@ -96,8 +114,18 @@ class Connection:
             with self.changed:
                 self._failure = failure
                 self._is_woken = True  # nobody waits on the socket any more
-                self.changed.notify_all()
+                self._tell()
             self._dealer.close(self._linger_ms)
+            with self.changed:
+                self.is_over = True
+                self._tell()
+
+    def _tell(self) -> None:
+        """Wake the threads that wait, and the event loops whose wait is over."""
+        self.changed.notify_all()
+        for wake in [wake for wake, ready in self._listeners.items() if ready()]:
+            del self._listeners[wake]
+            wake()
 
     def _turn(self) -> None:
         """Send what is to be sent, wait for what comes, and have the half answer it."""
@@ -112,7 +140,7 @@ class Connection:
             if broke:
                 self._link.lose(now)
             self._outbox += self._link.tick(now)
-            self.changed.notify_all()
+            self._tell()
 
     def _send(self) -> float:
         """Seconds until there is something to do, if nothing comes before."""

@@ -58,6 +58,8 @@ class Subscribing:
             block, self._ahead = self._ahead, None
             return block
         receiving = self._receiving
+        if not receiving.is_subscribed:
+            yield from self.subscribe()
         yield Wait(
             lambda: receiving.has_block or receiving.is_finished or bool(receiving.error),
             self._timeout_s,
