@@ -117,6 +117,7 @@ class Receiving:
         self._is_flowing = False
         self._came = 0  # messages about topics since `Subscribed`
         self._daemon = b""
+        self._ended: int | None = None  # of the daemon's topics, when it confirmed
         self._ended_ids: deque[int] = deque(maxlen=ENDED_TOPICS)
         self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
         self._can_finish = bool(self._unended)
@@ -146,6 +147,7 @@ class Receiving:
         """Subscribe; the second time with all history, so that what was missed is told."""
         if daemon != self._daemon:
             self._ended_ids.clear()  # it numbers its topics anew
+            self._ended = None
         self._daemon = daemon
         return self._subscribe()
 
@@ -157,7 +159,7 @@ class Receiving:
         since = "first" if self.is_subscribed and self._since == "now" else self._since
         self._request = next(self._requests)
         message = wire.Subscribe(
-            self._request, self._patterns, since, self._policy, self._queue, self.is_subscribed
+            self._request, self._patterns, since, self._policy, self._queue, self._ended
         )
         return [(message, b"")]
 
@@ -175,7 +177,7 @@ class Receiving:
         match message:
             case wire.Subscribed(request=self._request):
                 self.is_subscribed = self._is_flowing = True
-                self._came = 0
+                self._came, self._ended = 0, message.ended
                 self._window.begin()
             case wire.Refused(request=self._request):
                 self.error = refusal(message)
@@ -201,7 +203,7 @@ class Receiving:
             case wire.Gap():
                 self._missed(message)
             case wire.End():
-                self._ended(message)
+                self._finished(message)
 
     def _announced(self, announce: wire.Announce) -> None:
         first_index = 0 if isinstance(self._since, str) else self._since
@@ -244,7 +246,7 @@ class Receiving:
             raise WireError(f"a gap from {gap.start} to {gap.stop}")
         self._incoming(gap.id, gap.epoch).miss(gap.start, gap.stop)
 
-    def _ended(self, end: wire.End) -> None:
+    def _finished(self, end: wire.End) -> None:
         incoming = self._incoming(end.id, end.epoch)
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False

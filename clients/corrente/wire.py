@@ -144,7 +144,7 @@ class Open(Message, frozen=True):
 class Subscribe(Message, frozen=True):
     """Asks for topics. One subscription per connection, of one or more patterns.
 
-    `resumes`: this instance was subscribed before, and is to be told of what ended meanwhile.
+    `ended` is the number in the `Subscribed` before, of the same daemon: what ended since is told.
     """
 
     request: Request
@@ -152,7 +152,7 @@ class Subscribe(Message, frozen=True):
     since: Since = "now"
     policy: Policy = "drop"
     queue: Queue = 256
-    resumes: bool = False
+    ended: Index | None = None
 
 
 class Credit(Message, frozen=True):
@@ -212,9 +212,13 @@ class Rewind(Message, frozen=True):
 
 
 class Subscribed(Message, frozen=True):
-    """The subscription stands: whatever is published from now on reaches it."""
+    """The subscription stands: whatever is published from now on reaches it.
+
+    `ended` counts the topics that ended since the daemon began.
+    """
 
     request: Request
+    ended: Index = 0
 
 
 class Announce(Message, frozen=True):

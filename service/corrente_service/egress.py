@@ -1,8 +1,9 @@
 """The daemon's half of subscribing: which topics exist, and who gets what of them."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from corrente_service.timing import time_ahead
 
 PARCEL_BYTES = 1 << 20
 """Outputs leave in blocks of about this size, or of one item."""
+
+ENDED_TOPICS = 1024
+"""How many topics that ended are remembered, for subscribers that were away; a client knows as many
+by their ids.
+"""
 
 _NOTHING: Wanted = {}
 
@@ -43,6 +49,8 @@ class Egress:
         self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
         self._wanted: dict[str, Wanted] = {}
         self._holding: dict[str, list[Subscription]] = {}  # those with back-pressure, by stream
+        self._ended: deque[tuple[_Live, int]] = deque(maxlen=ENDED_TOPICS)  # and where they ended
+        self.ended_topics = 0  # since the daemon began
         self.subscriptions: dict[bytes, Subscription] = {}
         self.left = SubscriptionLedger()
 
@@ -51,7 +59,8 @@ class Egress:
     ) -> Subscription:
         """A new subscription, in place of the peer's last; announces what matches already.
 
-        `positions` are the indices of the next items of all live topics.
+        `positions` are the indices of the next items of all live topics. What ended since a former
+        subscription is told first.
         Raises `Refused` where a pattern can match nothing, or allows no back-pressure.
         """
         for pattern in asked.patterns:
@@ -59,6 +68,7 @@ class Egress:
         self.leave(peer)
         subscription = Subscription(peer, asked, self._limits.queue_bytes)
         self.subscriptions[peer] = subscription
+        self._tell_ended(subscription, asked.ended)
         for stream, found in self._live.items():
             for live in found.values():
                 self._attach(live, subscription, positions[live.topic])
@@ -70,6 +80,11 @@ class Egress:
         subscription = self.subscriptions.get(peer)
         if subscription is not None:
             subscription.grant(credit)
+
+    def messages(self, peer: bytes) -> int:
+        """How many messages about topics the peer was sent since it subscribed."""
+        subscription = self.subscriptions.get(peer)
+        return 0 if subscription is None else subscription.messages
 
     def leave(self, peer: bytes) -> None:
         """The peer is no longer subscribed to anything."""
@@ -119,6 +134,8 @@ class Egress:
                 for subscription in live.subscribers:
                     subscription.offer(notice)
             if isinstance(event, Ended):
+                self._ended.append((live, event.stop))
+                self.ended_topics += 1
                 del found[event.topic]
                 self._count(event.topic.stream)
 
@@ -169,16 +186,18 @@ class Egress:
             )
 
     def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
-        if not self._takes(subscription, live.topic):
-            return
-        announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index)
-        notice = Notice(live.id, wire.encode(announce))
-        live.subscribers.append(subscription)
-        subscription.offer(notice)
-        since = 0 if subscription.since == "first" else subscription.since
-        if isinstance(since, int) and since < index:
-            gap = wire.Gap(live.id, live.epoch, since, index, "expired")
-            subscription.offer(Notice(live.id, wire.encode(gap)))
+        if self._takes(subscription, live.topic):
+            live.subscribers.append(subscription)
+            _announce(live, subscription, index)
+
+    def _tell_ended(self, subscription: Subscription, ended: int | None) -> None:
+        """Tells of the topics that ended behind the first `ended` ones, as far as remembered."""
+        missed = 0 if ended is None else max(0, self.ended_topics - ended)
+        forgotten = max(0, len(self._ended) - missed)
+        for live, stop in islice(self._ended, forgotten, None):
+            if self._takes(subscription, live.topic):
+                _announce(live, subscription, stop)
+                subscription.offer(_notice(live, Ended(live.topic, stop)))
 
     def _takes(self, subscription: Subscription, topic: Topic) -> bool:
         if subscription.policy == "wait":
@@ -217,6 +236,16 @@ def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
         block = wire.Block(live.id, live.epoch, index, len(items), t_ns)
         frames = wire.encode(block, payload)
         yield Parcel(live.id, live.epoch, index, index + len(items), len(payload), frames)
+
+
+def _announce(live: _Live, subscription: Subscription, index: int) -> None:
+    """Tells of a topic whose next item is `index`, and that what was before is not kept."""
+    announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index)
+    subscription.offer(Notice(live.id, wire.encode(announce)))
+    since = 0 if subscription.since == "first" else subscription.since
+    if isinstance(since, int) and since < index:
+        gap = wire.Gap(live.id, live.epoch, since, index, "expired")
+        subscription.offer(Notice(live.id, wire.encode(gap)))
 
 
 def _bytes(items: Items) -> memoryview:

@@ -198,19 +198,22 @@ class Runner:
         return events
 
     def end(self, stream: str, want: Wanted) -> list[Event]:
-        """Finishes every pipeline of a stream, ends its topics, and forgets it."""
+        """Finishes every pipeline of a stream, ends its topics, and forgets it.
+
+        The tails of all stages are computed, so that every topic's end is known: a subscriber that
+        is away is told of it when it comes back.
+        """
         source = self._sources.pop(stream)
-        events: list[Event] = []
-        if "" in want:
-            events.append(Ended(Topic(stream, "", ""), source.next_index))
+        events: list[Event] = [Ended(Topic(stream, "", ""), source.next_index)]
         for run in tuple(source.runs):
             before = run.plan.positions(run.states)
             try:
-                tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
+                tails = run.plan.finish(run.states)
             except Exception as error:  # noqa: BLE001 - see `push`
                 events += _take_off(source, run, error)
                 continue
-            events += _outputs(source, run, before, tails)
+            wanted = want.get(run.name, frozenset())
+            events += _outputs(source, run, before, {s: tails[s] for s in tails if s in wanted})
             for stage, tail in tails.items():
                 events.append(Ended(Topic(stream, run.name, stage), before[stage] + len(tail)))
         return events

@@ -142,10 +142,13 @@ class Service:
             case wire.Block():
                 if not self.is_stopping:
                     self._took(peer, self.ingest.block(known.instance, message, payload))
+            case wire.Blocks():
+                if not self.is_stopping:
+                    self._took_several(peer, known.instance, message, payload)
             case wire.Credit():
                 self.egress.grant(peer, message)
             case wire.Ping():
-                self._send(peer, wire.Pong())
+                self._send(peer, wire.Pong(self.egress.messages(peer)))
             case wire.End():
                 if not self.is_stopping:
                     self._took(peer, self.ingest.end(known.instance, message))
@@ -222,12 +225,29 @@ class Service:
         for stream in self.ingest.streams:
             positions |= self.runner.positions(stream)
         self.egress.subscribe(peer, asked, positions)
-        self._send(peer, wire.Subscribed(asked.request))
+        self._send(peer, wire.Subscribed(asked.request, self.egress.ended_topics))
 
     def _took(self, peer: bytes, stream: Stream) -> None:
         stream.peer = peer  # its owner may have been away, and is back without opening it again
         self._due[stream.name] = stream
         self._note_work(stream)
+
+    def _took_several(
+        self, peer: bytes, instance: bytes, message: wire.Blocks, payload: memoryview
+    ) -> None:
+        """Each block as if it had come alone; what is wrong with a stream's is said once."""
+        said: set[tuple[str, str]] = set()
+        start = 0
+        for block, size in zip(message.blocks, message.sizes, strict=True):
+            # Copied: while one waits it must not keep the memory of all, which nobody counts.
+            part = memoryview(bytes(payload[start : start + size]))
+            start += size
+            try:
+                self._took(peer, self.ingest.block(instance, block, part))
+            except Refused as refused:
+                if (refused.code, refused.path) not in said:
+                    said.add((refused.code, refused.path))
+                    self._refuse(peer, 0, refused)
 
     def _note_work(self, stream: Stream) -> None:
         if stream.work:

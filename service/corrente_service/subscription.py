@@ -43,6 +43,7 @@ class Subscription:
         self.since = asked.since
         self.policy = asked.policy
         self.ledger = SubscriptionLedger()
+        self.messages = 0  # that were given out to be sent
         self._queue_blocks = asked.queue
         self._queue_bytes = queue_bytes
         self._waiting: deque[Parcel | Notice] = deque()
@@ -94,6 +95,7 @@ class Subscription:
     def leaving(self) -> list[Frames]:
         """What has credit, or needs none, in order; each is given out once."""
         leaving, self._leaving = self._leaving, []
+        self.messages += len(leaving)
         return leaving
 
     def abandon(self) -> SubscriptionLedger:

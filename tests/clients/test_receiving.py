@@ -36,7 +36,7 @@ class Talk:
 
     def connect(self, daemon=DAEMON):
         self.subscribe = only_subscribe(self.half.welcomed(daemon))
-        return self.hear(wire.Subscribed(self.subscribe.request))
+        return self.hear(wire.Subscribed(self.subscribe.request, ended=3))
 
     def reconnect(self, daemon=DAEMON):
         self.half.lost()
@@ -427,7 +427,7 @@ def test_a_topic_that_ended_while_away_ends_behind_what_was_missed():
     talk.announce()
     talk.block(0, count=2)
     talk.reconnect()
-    assert talk.subscribe.resumes
+    assert talk.subscribe.ended == 3
     talk.announce(index=7)
     talk.gap(0, 7)
     talk.end(7)
@@ -440,6 +440,7 @@ def test_another_daemon_may_begin_a_topic_with_an_id_that_had_ended():
     talk.announce()
     talk.end(0)
     talk.reconnect(OTHER)
+    assert talk.subscribe.ended is None
     talk.announce()
     talk.block(0)
     assert talk.taken() == [(0, 0, None), (0, 1, None)]
@@ -448,7 +449,7 @@ def test_another_daemon_may_begin_a_topic_with_an_id_that_had_ended():
 def test_it_subscribes_with_every_heartbeat_until_that_is_confirmed_and_then_grants_again():
     half = Receiving(("t1",))
     first, second = only_subscribe(half.welcomed(DAEMON)), only_subscribe(half.beat())
-    assert (second.request, second.resumes) == (first.request + 1, False)
+    assert (second.request, second.ended) == (first.request + 1, None)
     assert half.received(wire.Subscribed(first.request), NOTHING) == []
     assert not half.is_subscribed
     granted = half.received(wire.Subscribed(second.request), NOTHING)

@@ -119,6 +119,16 @@ class World:
         return blocks
 
 
+def until_last(world, blocks):
+    """Takes blocks until the topic has ended."""
+
+    def has_ended():
+        blocks.extend(world.take())
+        return bool(blocks) and blocks[-1].last
+
+    world.run(has_ended)
+
+
 def check_account(blocks, n, restarts=0):
     """Every item came once, in order and right, or lies in a gap that was told.
 
@@ -165,9 +175,7 @@ def test_every_item_is_got_or_told_missing_whatever_breaks(seed):
     world.run(lambda: world.receiving._is_flowing)
     world.end()
     world.run(lambda: world.outgoing.ended)
-    while not (blocks and blocks[-1].last):
-        world.step()
-        blocks += world.take()
+    until_last(world, blocks)
     check_account(blocks, n)
 
 
@@ -189,9 +197,7 @@ def test_no_gap_tells_of_items_that_came_whatever_daemon_follows(seed):
     world.run(lambda: world.receiving._is_flowing)
     world.end()
     world.run(lambda: world.outgoing.ended)
-    while not (blocks and blocks[-1].last):
-        world.step()
-        blocks += world.take()
+    until_last(world, blocks)
     check_account(blocks, n, restarts)
 
 
@@ -210,9 +216,7 @@ def test_an_end_whose_answer_is_lost_ends_the_stream_once(seed, away_s):
     world.run(lambda: world.outgoing.ended)
     assert world.outgoing.error is None
     assert not world.service.ingest.streams
-    while not (blocks and blocks[-1].last):
-        world.step()
-        blocks += world.take()
+    until_last(world, blocks)
     check_account(blocks, 90)
 
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from corrente import wire
 from corrente.format import format_of
+from corrente_service.egress import ENDED_TOPICS
 from tests.service.exchange import IMU, MEAN, PATIENT, Exchange, kinds, ramp
 
 
@@ -207,6 +208,70 @@ def test_a_subscriber_that_leaves_is_no_longer_counted_on(exchange):
 def test_a_pattern_that_can_match_nothing_is_refused(exchange, pattern):
     (refused,) = exchange.client().subscribe(pattern)
     assert (refused.code, refused.path, refused.request) == ("bad_pattern", pattern, 1)
+
+
+def test_a_pong_counts_the_messages_about_topics_that_were_sent_since_subscribed(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    assert subscriber.say(wire.Ping()) == [wire.Pong(0)]
+    subscriber.subscribe("imu/7")
+    publisher.open()
+    publisher.send(0, 10)
+    publisher.end(10)
+    assert kinds(subscriber.heard()) == ["Announce", "Block", "End"]
+    assert subscriber.say(wire.Ping()) == [wire.Pong(3)]
+    subscriber.subscribe("imu/7")
+    assert subscriber.say(wire.Ping()) == [wire.Pong(0)]
+
+
+def test_a_pong_does_not_count_what_leaves_behind_it(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7")
+    publisher.open()
+    subscriber.heard()
+    block = wire.Block(publisher.opened.id, publisher.opened.epoch, 0, 10, 0)
+    for peer, said in ((publisher, (block, ramp(0, 10).tobytes())), (subscriber, (wire.Ping(),))):
+        exchange.service.handle(peer.peer, wire.encode(*said), 0.0)
+    exchange.tick()
+    pong, sent = subscriber.heard()
+    assert (pong, sent.count) == (wire.Pong(1), 10)
+
+
+def test_a_subscriber_that_was_away_is_told_what_ended_meanwhile(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    (subscribed,) = subscriber.subscribe("imu/*/mean/smooth")
+    publisher.open("imu/1")
+    publisher.send(0, 10)
+    subscriber.hello()  # a new connection: it is subscribed to nothing
+    publisher.send(10, 20)
+    publisher.end(20)
+    publisher.open("imu/2")
+    publisher.end(0)
+    again, announce, gap, end, other, its_end = subscriber.subscribe(
+        "imu/*/mean/smooth", since="first", ended=subscribed.ended
+    )
+    assert again.ended == subscribed.ended + 6  # three topics each, of two streams
+    assert (announce.stream, announce.stage, announce.index) == ("imu/1", "smooth", 20)
+    assert (gap.id, gap.start, gap.stop, gap.reason) == (announce.id, 0, 20, "expired")
+    assert (end.id, end.index) == (announce.id, 20)
+    assert (other.stream, other.index, its_end.id, its_end.index) == ("imu/2", 0, other.id, 0)
+
+
+def test_who_subscribes_for_the_first_time_is_not_told_of_what_has_ended(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    publisher.open()
+    publisher.end(0)
+    assert kinds(subscriber.subscribe("**", since="first")) == ["Subscribed"]
+
+
+def test_only_so_many_topics_that_ended_are_remembered(exchange):
+    publisher, subscriber = exchange.client(), exchange.client()
+    (subscribed,) = subscriber.subscribe("*")
+    for k in range(ENDED_TOPICS // 3 + 10):
+        publisher.open(f"s{k}", format_of((1,), rate_hz=1))
+        publisher.end(0)
+    subscriber.hello()
+    told = subscriber.subscribe("*", since="first", ended=subscribed.ended)
+    assert 0 < kinds(told).count("End") <= ENDED_TOPICS
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,42 @@ def test_a_payload_that_contradicts_its_shape_is_refused_and_the_stream_goes_on(
     assert publisher.send(0, 10)[0].next_index == 10
 
 
+def packed(*parts):
+    """One message of `(opened, start, stop)` of the ramp."""
+    blocks = tuple(wire.Block(o.id, o.epoch, a, b - a, 0) for o, a, b in parts)
+    payloads = [ramp(a, b).tobytes() for _, a, b in parts]
+    return wire.Blocks(blocks, tuple(map(len, payloads))), b"".join(payloads)
+
+
+def test_several_blocks_in_one_message_are_taken_as_if_they_came_alone(exchange):
+    client = exchange.client()
+    first, second = client.open("imu/1"), client.open("imu/2")
+    answers = client.say(*packed((first, 0, 3), (second, 0, 2), (first, 3, 10), (second, 5, 7)))
+    assert answers == [
+        wire.Ack(first.id, first.epoch, 10),
+        wire.Ack(second.id, second.epoch, 2),
+        wire.Rewind(second.id, second.epoch, 2),
+    ]
+
+
+def test_what_is_wrong_with_one_of_several_blocks_is_said_once_and_the_others_are_taken(exchange):
+    client = exchange.client()
+    opened = client.open("imu/1")
+    unknown = wire.Opened(0, 99, 1, 0, 0)
+    answers = client.say(*packed((unknown, 0, 3), (opened, 0, 4), (unknown, 3, 5)))
+    assert kinds(answers) == ["Refused", "Ack"]
+    assert (answers[0].code, answers[0].path) == ("unknown_stream", "99")
+    assert answers[1].next_index == 4
+
+
+def test_several_blocks_whose_sizes_do_not_add_up_are_no_message(exchange):
+    client = exchange.client()
+    opened = client.open("imu/1")
+    message, payload = packed((opened, 0, 3), (opened, 3, 4))
+    (refused,) = client.say(message, payload[:-1])
+    assert refused.code == "bad_message"
+
+
 def test_a_block_for_an_unknown_stream_is_refused(exchange):
     (refused,) = exchange.client().say(wire.Block(99, 1, 0, 1, 0), bytes(8))
     assert (refused.code, refused.path) == ("unknown_stream", "99")

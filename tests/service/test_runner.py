@@ -57,6 +57,7 @@ def test_the_end_brings_the_tails(runner):
         ("Ended", RAW, 10, ""),
         ("Output", SMOOTH, 9, 10),
         ("Ended", SMOOTH, 10, ""),
+        ("Ended", Topic("imu/7", "mean", "up"), 10, ""),
     ]
 
 
