@@ -114,9 +114,9 @@ def test_a_payload_of_64_kib_has_a_frame_of_its_own(size, frames):
 
 
 def test_a_reader_ignores_fields_it_does_not_know_and_fills_in_those_left_out():
-    assert wire.decode([framed(msgpack.packb(["subscribed", 3, "new", {"a": 1}]))])[
+    assert wire.decode([framed(msgpack.packb(["subscribed", 3, 7, "new", {"a": 1}]))])[
         0
-    ] == wire.Subscribed(3)
+    ] == wire.Subscribed(3, 7)
     assert wire.decode([framed(msgpack.packb(["subscribe", 3, ["a"]]))])[0] == wire.Subscribe(
         3, ("a",)
     )
