@@ -31,6 +31,9 @@ class Operator(BaseModel):
     arity: ClassVar[int] = 1
     """How many inputs it takes, all of the same stride and aligned."""
 
+    is_slow: ClassVar[bool] = False
+    """Whether an item keeps a core busy for long, however small it is: a network does."""
+
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 

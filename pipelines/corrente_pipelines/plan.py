@@ -16,6 +16,9 @@ from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
 
+HEAVY_ITEM_BYTES = 16 << 10
+
+
 class StageState(NamedTuple):
     """What a stage remembers: the index of its next output, its operator's state, its join."""
 
@@ -42,6 +45,14 @@ class Plan:
     def formats(self) -> Mapping[str, Format]:
         """The format of every stage's output."""
         return {step.name: step.format for step in self.steps}
+
+    @cached_property
+    def is_heavy(self) -> bool:
+        """Whether an item takes long: it is large somewhere on its way, or a network sees it."""
+        return any(
+            step.operator.is_slow or step.format.item_bytes >= HEAVY_ITEM_BYTES
+            for step in self.steps
+        )
 
     @cached_property
     def state_bytes(self) -> int:

@@ -1,7 +1,8 @@
 """The socket around the service: one thread polls, drains, works, sends.
 
 A turn takes in at most `DRAIN_MESSAGES` or `DRAIN_BYTES`, so that acknowledgements and outputs are
-never far behind what came in. ZeroMQ takes from its peers in turns.
+never far behind what came in. ZeroMQ takes from its peers in turns. What takes long is done by a
+pool of other threads, which wake this one.
 """
 
 import errno
@@ -14,6 +15,7 @@ from types import FrameType
 import zmq
 
 from corrente import wire
+from corrente_service.pool import Pool
 from corrente_service.service import Envelope, Service
 
 DRAIN_MESSAGES = 256
@@ -53,12 +55,17 @@ class Daemon:
         except zmq.ZMQError:
             self._context.destroy()
             raise
+        self._pool = Pool(service.runner)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._pool.fileno(), zmq.POLLIN)
         self.endpoint = self._socket.get_string(zmq.LAST_ENDPOINT)
 
     def __enter__(self) -> "Daemon":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._pool.close()
         self._socket.close()
         self._context.term()
 
@@ -89,9 +96,12 @@ class Daemon:
         log.info("stopped drained=%s", self._service.is_drained)
 
     def _turn(self) -> None:
-        if self._socket.poll(POLL_MS):
-            self._drain()
+        self._poller.poll(0 if self._service.has_work else POLL_MS)
+        self._drain()
+        for job in self._pool.done():
+            self._service.done(job)
         self._send(self._service.tick(self._clock()))
+        self._pool.submit(self._service.jobs())
 
     def _drain(self) -> None:
         """Takes in what is there, up to a turn's measure."""

@@ -49,6 +49,7 @@ class Egress:
         self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
         self._wanted: dict[str, Wanted] = {}
         self._holding: dict[str, list[Subscription]] = {}  # those with back-pressure, by stream
+        self._unannounced: set[str] = set()  # streams that may owe somebody an announcement
         self._ended: deque[tuple[_Live, int]] = deque(maxlen=ENDED_TOPICS)  # and where they ended
         self.ended_topics = 0  # since the daemon began
         self.subscriptions: dict[bytes, Subscription] = {}
@@ -59,8 +60,8 @@ class Egress:
     ) -> Subscription:
         """A new subscription, in place of the peer's last; announces what matches already.
 
-        `positions` are the indices of the next items of all live topics. What ended since a former
-        subscription is told first.
+        `positions` are the indices of the next items of the topics whose streams stand still; the
+        others are announced by `catch_up`. What ended since a former subscription is told first.
         Raises `Refused` where a pattern can match nothing, or allows no back-pressure.
         """
         for pattern in asked.patterns:
@@ -70,10 +71,24 @@ class Egress:
         self.subscriptions[peer] = subscription
         self._tell_ended(subscription, asked.ended)
         for stream, found in self._live.items():
-            for live in found.values():
-                self._attach(live, subscription, positions[live.topic])
-            self._count(stream)
+            if any(topic in positions for topic in found):
+                for live in found.values():
+                    self._attach(live, subscription, positions[live.topic])
+                self._count(stream)
+            else:
+                self._unannounced.add(stream)
         return subscription
+
+    def owes(self, stream: str) -> bool:
+        """Whether somebody subscribed while the stream's topics could not be announced."""
+        return stream in self._unannounced
+
+    def catch_up(self, stream: str, positions: Mapping[Topic, int]) -> None:
+        """Announces a stream's topics to those who subscribed meanwhile."""
+        self._unannounced.discard(stream)
+        for live in self._live.get(stream, {}).values():
+            self._attach_all(live, positions[live.topic])
+        self._count(stream)
 
     def grant(self, peer: bytes, credit: wire.Credit) -> None:
         """The peer may be sent so much in all."""
@@ -111,13 +126,13 @@ class Egress:
         }
         self._live[stream] = found
         for live in found.values():
-            for subscription in self.subscriptions.values():
-                self._attach(live, subscription, positions[live.topic])
+            self._attach_all(live, positions[live.topic])
         self._count(stream)
 
     def close(self, stream: str) -> None:
         """The stream's topics are no more; their ends were offered before."""
         del self._live[stream]
+        self._unannounced.discard(stream)
         self._count(stream)
 
     def offer(self, events: Iterable[Event]) -> None:
@@ -130,6 +145,8 @@ class Egress:
                     for subscription in live.subscribers:
                         subscription.offer(parcel)
             else:
+                if isinstance(event, Ended) and self.owes(event.topic.stream):
+                    self._attach_all(live, event.stop)
                 notice = _notice(live, event)
                 for subscription in live.subscribers:
                     subscription.offer(notice)
@@ -185,6 +202,11 @@ class Egress:
                 "topic, as STREAM/PIPELINE/STAGE, or use policy='drop'",
             )
 
+    def _attach_all(self, live: _Live, index: int) -> None:
+        for subscription in self.subscriptions.values():
+            if subscription not in live.subscribers:
+                self._attach(live, subscription, index)
+
     def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
         if self._takes(subscription, live.topic):
             live.subscribers.append(subscription)
@@ -205,6 +227,10 @@ class Egress:
             if pipeline is None or not pipeline.backpressure:
                 return False
         return any(topics.matches(pattern, topic.name) for pattern in subscription.patterns)
+
+    def may_hold(self, stream: str) -> bool:
+        """Whether a subscriber with back-pressure has a topic of the stream."""
+        return bool(self._holding.get(stream))
 
     def _count(self, stream: str) -> None:
         """Notes anew what is wanted of a stream, and who may hold it back."""

@@ -64,6 +64,7 @@ class Stream:
     is_lost: bool = False  # items are missing; what lies behind them is not accepted
     is_rewind_due: bool = False  # and the publisher has yet to be asked for them
     is_ending: bool = False
+    is_working: bool = False  # a job of its first work is out
     away_since_s: float = 0.0
     ledger: StreamLedger = field(default_factory=StreamLedger)
 

@@ -1,7 +1,8 @@
 """Runs pipelines over streams: blocks in, outputs per topic out.
 
 No I/O, and no clock: everything it knows of time is in the blocks. It alone holds the mutable map
-stream -> per pipeline (plan, states); plans and states themselves are values.
+stream -> per pipeline (plan, states); plans and states themselves are values. Nothing is shared
+between streams: `push`, `gap` and `end` of different streams may run at once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -127,6 +128,10 @@ class Runner:
                 source.notes.append(f"{pipeline.name}: {reason}")
         if not source.runs and not source.notes:
             source.notes.append(self._nearest(stream))
+
+    def is_heavy(self, stream: str) -> bool:
+        """Whether an item of the stream takes a pipeline long."""
+        return any(run.plan.is_heavy for run in self._sources[stream].runs)
 
     def taken(self, stream: str) -> Taken:
         """Which pipelines are at work on a stream."""

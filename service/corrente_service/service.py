@@ -1,7 +1,8 @@
 """The whole service but the socket: messages and the time in, messages out.
 
 No I/O, and no clock, so that it can be run on virtual time. `handle` what came, then `tick`; the
-envelopes that `tick` gives go out in their order.
+envelopes that `tick` gives go out in their order. What takes long is not done by `tick`: run the
+`jobs`, in any thread, and give each back by `done`.
 """
 
 import logging
@@ -18,7 +19,8 @@ from corrente.errors import Refused, WireError
 from corrente_pipelines import Pipeline
 from corrente_service import report
 from corrente_service.egress import Egress
-from corrente_service.ingest import Arrived, Finished, Ingest, LeftOut, Stream, Work
+from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Work
+from corrente_service.job import Job, first_job
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
 from corrente_service.runner import Ended, Event, Runner, Taken, Topic
@@ -26,6 +28,12 @@ from corrente_service.subscription import Frames
 
 NOTES_BYTES = 16 << 10
 """Names and notes of an `Opened`, so that it stays within a header."""
+
+TURN_BYTES = 1 << 18
+"""What a stream may have done in a turn, or one job: so the others are never far behind."""
+
+HEAVY_BYTES = 1 << 17
+"""So much of a stream at once takes long, whatever becomes of it."""
 
 EXPIRY_S = 0.25
 """How often silence, standstill and abandonment are looked for."""
@@ -67,6 +75,8 @@ class Service:
         self._peers: dict[bytes, _Peer] = {}
         self._busy: dict[str, Stream] = {}  # streams with work
         self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
+        self._jobs: list[Job] = []  # to be handed out
+        self._postponed: dict[str, dict[bytes, wire.Open]] = {}  # by stream, until its job is done
         self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
@@ -76,29 +86,50 @@ class Service:
         """Whether all that was accepted has been processed and sent."""
         return not self._busy and self.egress.is_empty
 
+    @property
+    def has_work(self) -> bool:
+        """Whether the next `tick` has something to do even if nothing comes before."""
+        return any(
+            not stream.is_working and not self.egress.holds(name)
+            for name, stream in self._busy.items()
+        )
+
     def handle(self, peer: bytes, frames: Sequence[wire.Buffer], now_s: float) -> None:
         """Takes in one message, whatever it is; `tick` gives the answers."""
-        request = 0
         try:
             message, payload = wire.decode(frames)
-            if isinstance(message, wire.Open | wire.Subscribe | wire.Status):
-                request = message.request
-            self._receive(peer, message, payload, now_s)
         except WireError as error:
             self._refuse(peer, 0, Refused("bad_message", str(error)))
-        except Refused as refused:
-            self._refuse(peer, request, refused)
+        else:
+            self._try(peer, message, payload, now_s)
 
     def tick(self, now_s: float) -> list[Envelope]:
         """Does the work that came in, and what is due; gives all that is to be sent."""
         self._expire(now_s)
         for stream in tuple(self._busy.values()):
-            self._work(stream)
+            if not stream.is_working:
+                self._work(stream)
         self._answer()
         self._tell(now_s)
         self._out += (Envelope(peer, frames) for peer, frames in self.egress.leaving())
         out, self._out = self._out, []
         return out
+
+    def jobs(self) -> list[Job]:
+        """Work that takes long, each piece given out once: `run` it, then say that it is `done`."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def done(self, job: Job) -> None:
+        """Takes over what a job gave; a stream's next one follows by `tick`."""
+        job.stream.is_working = False
+        self._take_over(job)
+        name = job.stream.name
+        if self.egress.owes(name):
+            self.egress.catch_up(name, self.runner.positions(name))
+        for peer, asked in self._postponed.pop(name, {}).items():
+            if peer in self._peers:
+                self._try(peer, asked, memoryview(b""), self._ticked_s)
 
     def forget(self, peer: bytes, now_s: float) -> None:
         """The peer is gone: its subscription too, its streams stay without an owner."""
@@ -127,6 +158,15 @@ class Service:
         """Sends every client away, to come back to the next daemon."""
         frames = wire.encode(wire.Goodbye("the daemon stops", reconnect=True))
         return [Envelope(peer, frames) for peer in self._peers]
+
+    def _try(
+        self, peer: bytes, message: wire.AnyMessage, payload: memoryview, now_s: float
+    ) -> None:
+        try:
+            self._receive(peer, message, payload, now_s)
+        except Refused as refused:
+            asks = wire.Open | wire.Subscribe | wire.Status
+            self._refuse(peer, message.request if isinstance(message, asks) else 0, refused)
 
     def _receive(
         self, peer: bytes, message: wire.AnyMessage, payload: memoryview, now_s: float
@@ -187,6 +227,9 @@ class Service:
         self._check_running()
         stream = self.ingest.find(asked, instance)
         if stream is not None and stream.format != asked.format:
+            if stream.is_working:
+                self._postponed.setdefault(stream.name, {})[peer] = asked
+                return
             self._finish(stream)
             stream = None
         if stream is None:
@@ -222,8 +265,9 @@ class Service:
     def _subscribe(self, peer: bytes, asked: wire.Subscribe) -> None:
         self._check_running()
         positions: dict[Topic, int] = {}
-        for stream in self.ingest.streams:
-            positions |= self.runner.positions(stream)
+        for stream in self.ingest.streams.values():
+            if not stream.is_working:
+                positions |= self.runner.positions(stream.name)
         self.egress.subscribe(peer, asked, positions)
         self._send(peer, wire.Subscribed(asked.request, self.egress.ended_topics))
 
@@ -254,32 +298,39 @@ class Service:
             self._busy[stream.name] = stream
 
     def _work(self, stream: Stream) -> None:
-        """Does a stream's work, as far as nobody holds it back."""
-        while stream.work and not self.egress.holds(stream.name):
-            self._do(stream, stream.take())
-            self._due[stream.name] = stream
+        """Does some of a stream's work, as far as nobody holds it back, or hands it out."""
+        left = TURN_BYTES
+        while left > 0 and stream.work and not self.egress.holds(stream.name):
+            job = self._first_job(stream)
+            left -= job.payload_bytes
+            if job.payload_bytes >= HEAVY_BYTES or self.runner.is_heavy(stream.name):
+                stream.is_working = True
+                self._jobs.append(job)
+                return
+            job.run(self.runner)
+            self._take_over(job)
+
+    def _first_job(self, stream: Stream) -> Job:
+        name = stream.name
+        return first_job(stream, self.egress.wanted(name), self.egress.may_hold(name))
+
+    def _take_over(self, job: Job) -> None:
+        stream = job.stream
+        for events in job.events:
+            self._done(stream, stream.take(), events)
+        self._due[stream.name] = stream
         if not stream.work:
             self._busy.pop(stream.name, None)
 
-    def _do(self, stream: Stream, work: Work) -> None:
-        want = self.egress.wanted(stream.name)
-        match work:
-            case Arrived(items, t_ns):
-                events = self.runner.push(stream.name, items, t_ns, want)
-                if _say_defects(events):
-                    stream.ledger.drop(len(items), "pipeline_error")
-                else:
-                    stream.ledger.process(len(items))
-                self.egress.offer(events)
-            case LeftOut(stop):
-                events = self.runner.gap(stream.name, stop, want)
-                _say_defects(events)
-                self.egress.offer(events)
-            case Finished():
-                events = self.runner.end(stream.name, want)
-                _say_defects(events)
-                self.egress.offer(events)
-                self._ended(stream)
+    def _done(self, stream: Stream, work: Work, events: Sequence[Event]) -> None:
+        is_whole = not _say_defects(events)
+        self.egress.offer(events)
+        if isinstance(work, Arrived) and is_whole:
+            stream.ledger.process(len(work.items))
+        elif isinstance(work, Arrived):
+            stream.ledger.drop(len(work.items), "pipeline_error")
+        elif isinstance(work, Finished):
+            self._ended(stream)
 
     def _ended(self, stream: Stream) -> None:
         self.egress.close(stream.name)
@@ -295,7 +346,9 @@ class Service:
         if not stream.is_ending:
             stream.put(Finished())
         while stream.work:
-            self._do(stream, stream.take())
+            job = self._first_job(stream)
+            job.run(self.runner)
+            self._take_over(job)
         self._busy.pop(stream.name, None)
         self._due.pop(stream.name, None)
 
@@ -344,6 +397,8 @@ class Service:
             self._send(peer, wire.Goodbye(reason))
             self.forget(peer, now_s)
         for stream in self.ingest.idle(now_s):
+            if stream.is_working:
+                continue
             log.info("stream abandoned stream=%s", stream.name)
             self._finish(stream)
 

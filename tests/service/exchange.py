@@ -52,6 +52,11 @@ class Exchange:
         """Lets time pass, and the service work; what it sends arrives."""
         self.now_s += after_s
         self.deliver(self.service.tick(self.now_s))
+        while jobs := self.service.jobs():
+            for job in jobs:
+                job.run(self.service.runner)
+                self.service.done(job)
+            self.deliver(self.service.tick(self.now_s))
 
     def deliver(self, envelopes: Iterable[Any]) -> None:
         """Puts what the service sends where it belongs."""

@@ -147,7 +147,7 @@ class BrokenPlan:
             raise ArithmeticError("thirteen")
         return self.sound.step(states, items, want)
 
-    def finish(self, states, want):
+    def finish(self, states, want=None):
         return self.sound.finish(states, want)
 
     def begin(self, index=0):
@@ -163,6 +163,10 @@ class BrokenPlan:
     @property
     def state_bytes(self):
         return self.sound.state_bytes
+
+    @property
+    def is_heavy(self):
+        return self.sound.is_heavy
 
 
 @pytest.fixture

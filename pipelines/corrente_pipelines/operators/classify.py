@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from msgspec.structs import replace
@@ -26,6 +26,8 @@ class Classify(Operator):
     The model brings its preprocessing: it takes frames as cameras give them, 0 to 255. A frame with
     a value that is not finite has no class: all its probabilities are NaN.
     """
+
+    is_slow: ClassVar[bool] = True
 
     op: Literal["classify"] = "classify"
     model: ModelPath
