@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 TRAINABLE := .venv/trainable
 
-.PHONY: install install-train demo test check format models clean
+.PHONY: install install-train demo test test-long bench check format models clean
 
 install: $(INSTALLED)
 install-train: $(TRAINABLE)
@@ -27,6 +27,13 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/pytest
+
+# What takes too long for every change: all simulated worlds, all mutated messages, long soaks.
+test-long: $(INSTALLED)
+	$(BIN)/pytest -m long
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
