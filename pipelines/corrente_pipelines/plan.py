@@ -17,6 +17,7 @@ from corrente_pipelines.step import Step
 
 
 HEAVY_ITEM_BYTES = 16 << 10
+"""An item of so many bytes takes a kernel longer than it takes to hand it to another thread."""
 
 
 class StageState(NamedTuple):
