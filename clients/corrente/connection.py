@@ -10,6 +10,7 @@ from corrente import wire
 from corrente.dealer import Dealer
 from corrente.errors import Closed, CorrenteError, Timeout
 from corrente.link import Envelope, Half, Link, new_instance
+from corrente.packing import pack
 from corrente.steps import Result, Steps, Wait
 
 CONNECT_TIMEOUT_S = 10.0
@@ -156,6 +157,6 @@ class Connection:
             envelopes, self._outbox = self._outbox, []
             self._is_woken = False
             wait_s = self._link.due - now
-        for envelope in envelopes:
+        for envelope in pack(envelopes):
             self._dealer.send(envelope)
         return 0.0 if self._link.state == "over" else wait_s
