@@ -32,12 +32,20 @@ _UNREADABLE = (
 Nested = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KernelFile:
-    """A kernel, and the file it was read from when the spec was; equal where the path is."""
+    """A kernel, and the file it was read from when the spec was; equal where both are."""
 
     path: str
-    taps: NDArray[np.float64] = field(compare=False, repr=False)
+    taps: NDArray[np.float64] = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KernelFile):
+            return NotImplemented
+        return self.path == other.path and np.array_equal(self.taps, other.taps)
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
 
 def resolve(path: str, info: ValidationInfo) -> str:

@@ -1,5 +1,6 @@
 """`classify`: a network made by hand, what it refuses, and the same bits for any chunking."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from corrente.errors import FormatError
 from corrente.format import Format
 from corrente_pipelines.networks.layers import Network
 from corrente_pipelines.networks.model import Model, Preprocessing, Provenance
+from corrente_pipelines.networks.model_file import read
 from corrente_pipelines.networks.weights import save_model
 from corrente_pipelines.operators.classify import Classify
 
@@ -151,3 +153,14 @@ def test_what_is_no_model_is_refused_when_the_spec_is_read(
 
 def test_the_schema_says_that_a_model_is_a_path() -> None:
     assert Classify.model_json_schema()["properties"]["model"]["type"] == "string"
+
+
+def test_it_is_another_operator_once_its_file_holds_other_weights(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_model(EDGES_MODEL, file)
+    before, same = Classify(model=read(file)), Classify(model=read(file))
+    turned = {**EDGES_MODEL.arrays, "dense1.bias": np.array([0, 1], np.float32)}
+    save_model(replace(EDGES_MODEL, arrays=turned), file)
+    assert before == same
+    assert hash(before) == hash(same)
+    assert before != Classify(model=read(file))

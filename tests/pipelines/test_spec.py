@@ -305,6 +305,8 @@ def test_a_kernel_is_read_when_its_spec_is(tmp_path: Path) -> None:
     after = load(file)
     assert before.apply([1.0], rate_hz=1)["a"].item() == 2
     assert after.apply([1.0], rate_hz=1)["a"].item() == 5
+    assert before.spec != after.spec
+    assert after.spec == load(file).spec
 
 
 def test_a_dumped_spec_finds_its_kernel_from_any_folder(

@@ -70,6 +70,15 @@ class Model:
             copy.flags.writeable = False
         object.__setattr__(self, "arrays", MappingProxyType(copies))
 
+    def equals(self, other: "Model") -> bool:
+        """Whether the other gives the same for every input; whence they come may differ."""
+        return (
+            self.network == other.network
+            and self.labels == other.labels
+            and self.preprocessing == other.preprocessing
+            and all(np.array_equal(array, other.arrays[k]) for k, array in self.arrays.items())
+        )
+
 
 def _check_names(network: Network, arrays: Mapping[str, Array]) -> None:
     missing = sorted(network.arrays.keys() - arrays.keys())

@@ -13,12 +13,20 @@ from corrente_pipelines.networks.weights import load_model
 REMEDY = "give the path, from the spec's folder, of a file that `corrente model summary` can read"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A model, and the file it was read from; equal where the path is."""
+    """A model, and the file it was read from when the spec was; equal where both are."""
 
     path: str
-    model: Model = field(compare=False, repr=False)
+    model: Model = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ModelFile):
+            return NotImplemented
+        return self.path == other.path and self.model.equals(other.model)
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
 
 def read(path: str | Path) -> ModelFile:
