@@ -1,9 +1,10 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +22,15 @@ HEAVY_ITEM_BYTES = 16 << 10
 
 
 class StageState(NamedTuple):
-    """What a stage remembers: the index of its next output, its operator's state, its join."""
+    """What a stage remembers: the index of its next output, its operator's state, its join.
+
+    `skip` items are yet to be passed over before the first that the operator is given.
+    """
 
     position: int
     memory: State
     queues: alignment.Queues | None
+    skip: int = 0
 
 
 States = tuple[StageState, ...]
@@ -71,18 +76,25 @@ class Plan:
     def _needs(self) -> dict[frozenset[str], frozenset[str]]:
         return {}
 
-    def begin(self, index: int = 0) -> States:
-        """The states before source item `index`."""
+    def begin(
+        self,
+        index: int = 0,
+        kept: Mapping[str, StageState] = MappingProxyType({}),
+        least: Mapping[str, int] = MappingProxyType({}),
+    ) -> States:
+        """The states before source item `index`.
+
+        Stages in `kept` go on in those states; none of the others gives items below its `least`.
+        """
         positions = {INPUT: index}
         states: list[StageState] = []
         for step in self.steps:
-            first, queues = alignment.begin(
-                step.branches, [positions[name] for name in step.inputs], step.offsets
-            )
-            memory = step.operator.start(*step.joined, index=first)
-            joins = len(step.inputs) > 1
-            states.append(StageState(first, memory, queues if joins else None))
-            positions[step.name] = first
+            state = kept.get(step.name)
+            if state is None:
+                inputs = [positions[name] for name in step.inputs]
+                state = _begun(step, inputs, least.get(step.name, 0))
+            states.append(state)
+            positions[step.name] = state.position
         return tuple(states)
 
     def positions(self, states: States) -> dict[str, int]:
@@ -104,16 +116,26 @@ class Plan:
                 state, blocks[step.name] = _advance(step, state, blocks)
                 counts[step.name] = len(blocks[step.name])
             else:
-                counts[step.name] = counts[step.inputs[0]]
+                state, counts[step.name] = _passed_over(state, counts[step.inputs[0]])
             after.append(state._replace(position=state.position + counts[step.name]))
         return tuple(after), self._chosen(blocks, want)
 
-    def finish(self, states: States, want: frozenset[str] | None = None) -> dict[str, Items]:
-        """What the stages in `want` (None: all) owe at the end of the stream."""
+    def finish(
+        self,
+        states: States,
+        want: frozenset[str] | None = None,
+        kept: Container[str] = (),
+    ) -> dict[str, Items]:
+        """What the stages in `want` (None: all) owe at the end of the stream.
+
+        Stages in `kept` do not end here: they owe nothing, and nothing more comes from them.
+        """
         needed = self._needed(want)
         blocks = {INPUT: self.format.empty()}
         for step, state in zip(self.steps, states, strict=True):
-            if step.name in needed:
+            if step.name in kept:
+                blocks[step.name] = step.format.empty()
+            elif step.name in needed:
                 state, items = _advance(step, state, blocks)
                 owed = step.operator.finish(state.memory)
                 blocks[step.name] = items if owed is None else np.concatenate([items, owed])
@@ -169,12 +191,30 @@ class Stream:
         return outputs
 
 
+def _begun(step: Step, positions: Sequence[int], least: int) -> StageState:
+    """The stage's state before the first item that all its inputs have, or before its `least`."""
+    first, queues = alignment.begin(step.branches, positions, step.offsets)
+    start = max(first, least)
+    memory = step.operator.start(*step.joined, index=start)
+    joins = len(step.inputs) > 1
+    return StageState(start, memory, queues if joins else None, start - first)
+
+
+def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:
+    """The state of a stage that is not computed on so many items, and how many it would give."""
+    passed = min(state.skip, count)
+    return state._replace(skip=state.skip - passed), count - passed
+
+
 def _advance(
     step: Step, state: StageState, blocks: Mapping[str, Items]
 ) -> tuple[StageState, Items]:
     inputs: Sequence[Items] = [blocks[name] for name in step.inputs]
-    queues = state.queues
+    queues, skip = state.queues, state.skip
     if queues is not None:
         queues, inputs = alignment.join(queues, inputs)
+    if skip:
+        skip -= (passed := min(skip, len(inputs[0])))
+        inputs = [items[passed:] for items in inputs]
     memory, items = step.operator.step(state.memory, *inputs)
-    return StageState(state.position, memory, queues), items
+    return StageState(state.position, memory, queues, skip), items
