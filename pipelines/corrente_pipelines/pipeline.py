@@ -1,8 +1,9 @@
 """A pipeline: a spec that was found to be sound, ready to be planned for a format."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from corrente_pipelines.spec import Spec, validate
 from corrente_pipelines.step import plan_steps
 
 RUN_BYTES = 16 << 20
+
+KEPT_PLANS = 64
+"""For how many formats a pipeline knows its plan without making it again."""
 
 # What lists and NumPy are made of, but no stream.
 _WIDENED = ("bool", "float16", "int64", "uint64")
@@ -59,7 +63,17 @@ class Pipeline:
         return self.spec.backpressure
 
     def plan(self, format: Format) -> Plan:
-        """The plan for streams of that format; raises `SpecError` where they do not fit."""
+        """The plan for streams of that format; raises `SpecError` where they do not fit.
+
+        It is a value: streams of one format share it.
+        """
+        return self._plans(format)
+
+    @cached_property
+    def _plans(self) -> Callable[[Format], Plan]:
+        return lru_cache(KEPT_PLANS)(self._planned)
+
+    def _planned(self, format: Format) -> Plan:
         if problem := self.spec.input.misfit(format):
             raise SpecError([problem], self.source)
         operators = {name: stage.operator for name, stage in self.spec.stages.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from corrente.format import Format
+from corrente.format import Format, format_of
 from corrente_pipelines import Pipeline, SpecError, load
 from corrente_pipelines.operators.correlate import Correlate
 
@@ -384,3 +384,10 @@ def test_a_pipeline_is_a_key_by_identity() -> None:
     one, other = Pipeline.of(spec), Pipeline.of(spec)
     assert {one: 1, other: 2} == {other: 2, one: 1}
     assert one != other
+
+
+def test_streams_of_one_format_share_a_plan() -> None:
+    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"a": {"op": "relu"}}})
+    one, same, other = (pipeline.plan(format_of((n,), rate_hz=1)) for n in (1, 1, 2))
+    assert one is same
+    assert one is not other
