@@ -11,9 +11,9 @@ from corrente import topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format, Items
 from corrente_pipelines import Pipeline
+from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
 from corrente_service.ledger import SubscriptionLedger
 from corrente_service.limits import Limits
-from corrente_service.runner import Ended, Event, Missing, Output, Topic, Wanted
 from corrente_service.subscription import Frames, Notice, Parcel, Subscription
 from corrente_service.timing import time_ahead
 

@@ -6,8 +6,9 @@ run at once in different threads. What comes of it is taken over by the service,
 
 from dataclasses import dataclass, field
 
+from corrente_service.events import Event, Wanted
 from corrente_service.ingest import Arrived, LeftOut, Stream, Work
-from corrente_service.runner import Event, Runner, Wanted
+from corrente_service.runner import Runner
 
 JOB_BLOCKS = 16
 JOB_BYTES = 4 << 20

@@ -5,65 +5,17 @@ stream -> per pipeline (plan, states); plans and states themselves are values. N
 between streams: `push`, `gap` and `end` of different streams may run at once.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from difflib import get_close_matches
-from math import ceil
 from typing import NamedTuple
 
 from corrente import topics
 from corrente.format import Format, Items
-from corrente.wire import GapReason
 from corrente_pipelines import Pipeline, Plan
-from corrente_pipelines.plan import States
+from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
-from corrente_service.timing import time_ahead
-
-Wanted = Mapping[str, frozenset[str]]
-"""Pipeline -> stages that somebody is subscribed to. The raw stream is stage "" of pipeline ""."""
-
-
-class Topic(NamedTuple):
-    """What can be subscribed to; pipeline and stage are empty for the raw stream."""
-
-    stream: str
-    pipeline: str
-    stage: str
-
-    @property
-    def name(self) -> str:
-        """`STREAM/PIPELINE/STAGE`, or `STREAM`."""
-        return topics.topic(self.stream, self.pipeline, self.stage)
-
-
-class Output(NamedTuple):
-    """Items of a topic from `start` on; `t_ns` is the time of the first."""
-
-    topic: Topic
-    start: int
-    items: Items
-    t_ns: int
-
-
-class Missing(NamedTuple):
-    """Items `[start, stop)` of a topic that will not come."""
-
-    topic: Topic
-    start: int
-    stop: int
-    reason: GapReason = "source"
-
-
-class Ended(NamedTuple):
-    """The end of a topic, before item `stop`; `error` ended it, if not its publisher."""
-
-    topic: Topic
-    stop: int
-    error: str = ""
-
-
-Event = Output | Missing | Ended
+from corrente_service.source import Run, Source
 
 
 class Taken(NamedTuple):
@@ -73,48 +25,17 @@ class Taken(NamedTuple):
     notes: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Run:
-    """One pipeline at work on one stream."""
-
-    name: str
-    plan: Plan
-    states: States
-
-
-@dataclass(slots=True)
-class _Source:
-    """A stream as the runner knows it: where it stands, and when that was."""
-
-    name: str
-    format: Format
-    next_index: int
-    runs: list[_Run] = field(default_factory=list[_Run])
-    notes: list[str] = field(default_factory=list[str])
-    t_index: int = 0
-    t_ns: int = 0
-
-    def time(self, format: Format, k: int) -> int:
-        """When item k of an output of that format was taken, by the last block's time."""
-        origin, stride = format.origin, format.stride
-        ahead = (
-            origin.numerator * stride.denominator + k * stride.numerator * origin.denominator
-        ) - self.t_index * origin.denominator * stride.denominator
-        items = ahead / (origin.denominator * stride.denominator)
-        return time_ahead(self.t_ns, items, self.format.rate_hz)
-
-
 class Runner:
     """The pipelines of a service, and every stream they are at work on."""
 
     def __init__(self, pipelines: Iterable[Pipeline], limits: Limits) -> None:
         self._limits = limits
         self.pipelines = {pipeline.name: pipeline for pipeline in pipelines}
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Source] = {}
 
     def open(self, stream: str, format: Format, index: int) -> None:
         """Begins a stream before item `index`, in every pipeline that takes it."""
-        source = self._sources[stream] = _Source(stream, format, index)
+        source = self._sources[stream] = Source(stream, format, index)
         for pipeline in self.pipelines.values():
             if not topics.matches(pipeline.for_each, stream):
                 continue
@@ -123,7 +44,7 @@ class Runner:
                 self._check_state(plan)
                 for stage, made in plan.formats.items():
                     check_labels(f"stages.{stage}", made)
-                source.runs.append(_Run(pipeline.name, plan, plan.begin(index)))
+                source.runs.append(Run(pipeline.name, plan, plan.begin(index)))
             except Exception as reason:  # noqa: BLE001 - the stream goes on without this pipeline
                 source.notes.append(f"{pipeline.name}: {reason}")
         if not source.runs and not source.notes:
@@ -174,9 +95,9 @@ class Runner:
             try:
                 run.states, outputs = run.plan.step(run.states, items, stages)
             except Exception as error:  # noqa: BLE001 - see above
-                events += _take_off(source, run, error)
+                events += source.take_off(run, error)
                 continue
-            events += _outputs(source, run, before, outputs)
+            events += source.outputs(run, before, outputs)
         return events
 
     def gap(self, stream: str, stop: int, want: Wanted) -> list[Event]:
@@ -192,9 +113,9 @@ class Runner:
                 tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
                 run.states = run.plan.begin(stop)
             except Exception as error:  # noqa: BLE001 - see `push`
-                events += _take_off(source, run, error)
+                events += source.take_off(run, error)
                 continue
-            events += _outputs(source, run, before, tails)
+            events += source.outputs(run, before, tails)
             after = run.plan.positions(run.states)
             for stage, tail in tails.items():
                 lost = before[stage] + len(tail)
@@ -215,10 +136,10 @@ class Runner:
             try:
                 tails = run.plan.finish(run.states)
             except Exception as error:  # noqa: BLE001 - see `push`
-                events += _take_off(source, run, error)
+                events += source.take_off(run, error)
                 continue
             wanted = want.get(run.name, frozenset())
-            events += _outputs(source, run, before, {s: tails[s] for s in tails if s in wanted})
+            events += source.outputs(run, before, {s: tails[s] for s in tails if s in wanted})
             for stage, tail in tails.items():
                 events.append(Ended(Topic(stream, run.name, stage), before[stage] + len(tail)))
         return events
@@ -237,32 +158,3 @@ class Runner:
         if not near:
             return "the daemon has no pipelines"
         return f"no pipeline is for {stream}; the nearest is {patterns[near[0]]}, for {near[0]}"
-
-
-def _take_off(source: _Source, run: _Run, error: Exception) -> list[Event]:
-    source.runs.remove(run)
-    text = f"{type(error).__name__}: {error}"
-    source.notes.append(f"{run.name}: {text}")
-    events: list[Event] = []
-    for stage, start in run.plan.positions(run.states).items():
-        topic, format = Topic(source.name, run.name, stage), run.plan.formats[stage]
-        stop = max(start, ceil((source.next_index - format.origin) / format.stride))
-        if start < stop:
-            events.append(Missing(topic, start, stop, "dropped"))
-        events.append(Ended(topic, stop, text))
-    return events
-
-
-def _outputs(
-    source: _Source, run: _Run, before: Mapping[str, int], outputs: Mapping[str, Items]
-) -> list[Event]:
-    return [
-        Output(
-            Topic(source.name, run.name, stage),
-            before[stage],
-            items,
-            source.time(run.plan.formats[stage], before[stage]),
-        )
-        for stage, items in outputs.items()
-        if len(items)
-    ]

@@ -19,11 +19,12 @@ from corrente.errors import Refused, WireError
 from corrente_pipelines import Pipeline
 from corrente_service import report
 from corrente_service.egress import Egress
+from corrente_service.events import Ended, Event, Topic
 from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Work
 from corrente_service.job import Job, first_job
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
-from corrente_service.runner import Ended, Event, Runner, Taken, Topic
+from corrente_service.runner import Runner, Taken
 from corrente_service.subscription import Frames
 
 NOTES_BYTES = 16 << 10

@@ -9,8 +9,9 @@ import pytest
 from corrente import wire
 from corrente.format import Format, format_of
 from corrente_pipelines import Pipeline, Plan
+from corrente_service.events import Output, Topic
 from corrente_service.limits import Limits
-from corrente_service.runner import Output, Runner, Topic
+from corrente_service.runner import Runner
 from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
 
 RAW, SMOOTH = Topic("imu/7", "", ""), Topic("imu/7", "mean", "smooth")

@@ -1,0 +1,53 @@
+"""What becomes of topics, as the runner says it and the egress takes it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from corrente import topics
+from corrente.format import Items
+from corrente.wire import GapReason
+
+Wanted = Mapping[str, frozenset[str]]
+"""Pipeline -> stages that somebody is subscribed to. The raw stream is stage "" of pipeline ""."""
+
+
+class Topic(NamedTuple):
+    """What can be subscribed to; pipeline and stage are empty for the raw stream."""
+
+    stream: str
+    pipeline: str
+    stage: str
+
+    @property
+    def name(self) -> str:
+        """`STREAM/PIPELINE/STAGE`, or `STREAM`."""
+        return topics.topic(self.stream, self.pipeline, self.stage)
+
+
+class Output(NamedTuple):
+    """Items of a topic from `start` on; `t_ns` is the time of the first."""
+
+    topic: Topic
+    start: int
+    items: Items
+    t_ns: int
+
+
+class Missing(NamedTuple):
+    """Items `[start, stop)` of a topic that will not come."""
+
+    topic: Topic
+    start: int
+    stop: int
+    reason: GapReason = "source"
+
+
+class Ended(NamedTuple):
+    """The end of a topic, before item `stop`; `error` ended it, if not its publisher."""
+
+    topic: Topic
+    stop: int
+    error: str = ""
+
+
+Event = Output | Missing | Ended
