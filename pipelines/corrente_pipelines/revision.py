@@ -53,9 +53,9 @@ class Revision:
         """The stages of the new plan that are neither kept nor restarted."""
         return tuple(name for name in self.new.formats if not self._goes_on(name))
 
-    def tails(self, states: States, want: frozenset[str] | None = None) -> dict[str, Items]:
-        """What the old plan's stages in `want` (None: all) owe before they restart, or end."""
-        tails = self.old.finish(states, want, self.kept)
+    def tails(self, states: States) -> dict[str, Items]:
+        """What the old plan's stages owe before they restart, or end."""
+        tails = self.old.finish(states, kept=self.kept)
         return {name: items for name, items in tails.items() if name not in self.kept}
 
     def begin(self, states: States, tails: Mapping[str, Items], index: int) -> States:
@@ -65,7 +65,7 @@ class Revision:
         """
         before = {step.name: state for step, state in zip(self.old.steps, states, strict=True)}
         kept = {name: before[name] for name in self.kept}
-        least = {name: before[name].position + len(tails.get(name, ())) for name in self.restarted}
+        least = {name: before[name].position + len(tails[name]) for name in self.restarted}
         return self.new.begin(index, kept, least)
 
     def _goes_on(self, name: str) -> bool:

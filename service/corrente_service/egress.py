@@ -11,7 +11,7 @@ from corrente import topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format, Items
 from corrente_pipelines import Pipeline
-from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
+from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic, Wanted
 from corrente_service.ledger import SubscriptionLedger
 from corrente_service.limits import Limits
 from corrente_service.subscription import Frames, Notice, Parcel, Subscription
@@ -36,6 +36,7 @@ class _Live:
     id: int
     epoch: int
     format: Format
+    revision: int = 0
     subscribers: list[Subscription] = field(default_factory=list[Subscription])
 
 
@@ -44,7 +45,7 @@ class Egress:
 
     def __init__(self, limits: Limits, pipelines: Mapping[str, Pipeline]) -> None:
         self._limits = limits
-        self._pipelines = pipelines
+        self.pipelines = pipelines
         self._ids = count(1)
         self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
         self._wanted: dict[str, Wanted] = {}
@@ -137,24 +138,31 @@ class Egress:
 
     def offer(self, events: Iterable[Event]) -> None:
         """Queues what the runner gave; a block is encoded once for all who get it."""
+        changed: set[str] = set()  # streams that have other topics now
         for event in events:
             found = self._live[event.topic.stream]
+            if isinstance(event, Begun):
+                self._begin(found, event)
+                changed.add(event.topic.stream)
+                continue
             live = found[event.topic]
             if isinstance(event, Output):
                 for parcel in _parcels(live, event):
                     for subscription in live.subscribers:
                         subscription.offer(parcel)
-            else:
-                if isinstance(event, Ended) and self.owes(event.topic.stream):
-                    self._attach_all(live, event.stop)
-                notice = _notice(live, event)
-                for subscription in live.subscribers:
-                    subscription.offer(notice)
+                continue
+            if isinstance(event, Ended) and self.owes(event.topic.stream):
+                self._attach_all(live, event.stop)
+            notice = _notice(live, event)
+            for subscription in live.subscribers:
+                subscription.offer(notice)
             if isinstance(event, Ended):
                 self._ended.append((live, event.stop))
                 self.ended_topics += 1
                 del found[event.topic]
-                self._count(event.topic.stream)
+                changed.add(event.topic.stream)
+        for stream in changed:
+            self._count(stream)
 
     def wanted(self, stream: str) -> Wanted:
         """The stages of a stream that somebody is subscribed to."""
@@ -184,6 +192,12 @@ class Egress:
         """Whether nothing waits for any subscriber's credit."""
         return all(subscription.is_empty for subscription in self.subscriptions.values())
 
+    def _begin(self, found: dict[Topic, _Live], begun: Begun) -> None:
+        epoch = next(live.epoch for live in found.values())  # there is always the raw stream
+        live = _Live(begun.topic, next(self._ids), epoch, begun.format)
+        found[begun.topic] = live
+        self._attach_all(live, begun.start)
+
     def _check(self, pattern: str, policy: wire.Policy) -> None:
         try:
             topics.check_pattern(pattern)
@@ -192,7 +206,7 @@ class Egress:
         if policy == "drop":
             return
         levels = pattern.split("/")
-        pipeline = self._pipelines.get(levels[-2]) if len(levels) > 2 else None
+        pipeline = self.pipelines.get(levels[-2]) if len(levels) > 2 else None
         if pipeline is None or not pipeline.backpressure or levels[-1] == "**":
             raise Refused(
                 "no_backpressure",
@@ -223,7 +237,7 @@ class Egress:
 
     def _takes(self, subscription: Subscription, topic: Topic) -> bool:
         if subscription.policy == "wait":
-            pipeline = self._pipelines.get(topic.pipeline)
+            pipeline = self.pipelines.get(topic.pipeline)
             if pipeline is None or not pipeline.backpressure:
                 return False
         return any(topics.matches(pattern, topic.name) for pattern in subscription.patterns)
@@ -266,8 +280,7 @@ def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
 
 def _announce(live: _Live, subscription: Subscription, index: int) -> None:
     """Tells of a topic whose next item is `index`, and that what was before is not kept."""
-    announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index)
-    subscription.offer(Notice(live.id, wire.encode(announce)))
+    subscription.offer(_announcement(live, index))
     since = 0 if subscription.since == "first" else subscription.since
     if isinstance(since, int) and since < index:
         gap = wire.Gap(live.id, live.epoch, since, index, "expired")
@@ -278,7 +291,15 @@ def _bytes(items: Items) -> memoryview:
     return np.ascontiguousarray(items).data.cast("B")
 
 
-def _notice(live: _Live, event: Missing | Ended) -> Notice:
+def _announcement(live: _Live, index: int) -> Notice:
+    announce = wire.Announce(live.id, live.epoch, *live.topic, live.format, index, live.revision)
+    return Notice(live.id, wire.encode(announce))
+
+
+def _notice(live: _Live, event: Missing | Ended | Revised) -> Notice:
+    if isinstance(event, Revised):
+        live.format, live.revision = event.format, live.revision + 1
+        return _announcement(live, event.start)
     if isinstance(event, Missing):
         gap = wire.Gap(live.id, live.epoch, event.start, event.stop, event.reason)
         return Notice(live.id, wire.encode(gap))

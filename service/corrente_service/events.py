@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from corrente import topics
-from corrente.format import Items
+from corrente.format import Format, Items
 from corrente.wire import GapReason
 
 Wanted = Mapping[str, frozenset[str]]
@@ -50,4 +50,20 @@ class Ended(NamedTuple):
     error: str = ""
 
 
-Event = Output | Missing | Ended
+class Begun(NamedTuple):
+    """A topic that begins before item `start`, while its stream is open."""
+
+    topic: Topic
+    start: int
+    format: Format
+
+
+class Revised(NamedTuple):
+    """A topic that another stage makes from item `start` on, maybe in another format."""
+
+    topic: Topic
+    start: int
+    format: Format
+
+
+Event = Output | Missing | Ended | Begun | Revised

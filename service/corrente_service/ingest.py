@@ -5,6 +5,7 @@ the two it waits in the stream's `work`, which the publisher's window bounds.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from corrente import topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format, Items
+from corrente_pipelines import Pipeline
 from corrente_service.labels import check_labels
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
@@ -40,7 +42,13 @@ class Finished(NamedTuple):
     """The publisher ended the stream."""
 
 
-Work = Arrived | LeftOut | Finished
+class Swapped(NamedTuple):
+    """From the next item on, these are the pipelines, by name."""
+
+    pipelines: Mapping[str, Pipeline]
+
+
+Work = Arrived | LeftOut | Finished | Swapped
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +77,7 @@ class Stream:
     ledger: StreamLedger = field(default_factory=StreamLedger)
 
     def put(self, work: Work) -> None:
-        """Queues what arrived in order."""
+        """Queues what arrived in order, or is to happen before the next item."""
         self.work.append(work)
         if isinstance(work, Arrived):
             self.next_index += len(work.items)
@@ -77,7 +85,7 @@ class Stream:
             self.ledger.accept(len(work.items))
         elif isinstance(work, LeftOut):
             self.next_index = work.stop
-        else:
+        elif isinstance(work, Finished):
             self.is_ending = True
 
     def lose(self) -> None:

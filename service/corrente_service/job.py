@@ -7,7 +7,7 @@ run at once in different threads. What comes of it is taken over by the service,
 from dataclasses import dataclass, field
 
 from corrente_service.events import Event, Wanted
-from corrente_service.ingest import Arrived, LeftOut, Stream, Work
+from corrente_service.ingest import Arrived, LeftOut, Stream, Swapped, Work
 from corrente_service.runner import Runner
 
 JOB_BLOCKS = 16
@@ -43,6 +43,8 @@ class Job:
             return runner.push(name, work.items, work.t_ns, self.want)
         if isinstance(work, LeftOut):
             return runner.gap(name, work.stop, self.want)
+        if isinstance(work, Swapped):
+            return runner.swap(name, work.pipelines)
         return runner.end(name, self.want)
 
 
@@ -54,5 +56,7 @@ def first_job(stream: Stream, want: Wanted, one_by_one: bool) -> Job:
         if works and (one_by_one or left <= 0 or len(works) == JOB_BLOCKS):
             break
         works.append(work)
+        if isinstance(work, Swapped):  # then other stages may be wanted
+            break
         left -= work.items.nbytes if isinstance(work, Arrived) else 0
     return Job(stream, tuple(works), want)

@@ -27,7 +27,10 @@ def counts(ingest: Ingest, runner: Runner, egress: Egress, ended: StreamLedger) 
             for name, pipeline in runner.pipelines.items()
         },
         "streams": {
-            name: _stream(stream, runner.taken(name), in_flight[name])
+            name: {
+                **_stream(stream, runner.taken(name), in_flight[name]),
+                "swapped": runner.swapped(name),
+            }
             for name, stream in ingest.streams.items()
         },
         "subscriptions": [

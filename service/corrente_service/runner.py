@@ -5,9 +5,11 @@ stream -> per pipeline (plan, states); plans and states themselves are values. N
 between streams: `push`, `gap` and `end` of different streams may run at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
+
+import numpy as np
 
 from corrente import topics
 from corrente.format import Format, Items
@@ -19,7 +21,7 @@ from corrente_service.source import Run, Source
 
 
 class Taken(NamedTuple):
-    """Which pipelines take a stream, and why others do not, or no longer."""
+    """Which pipelines take a stream, and why others do not, or no longer, or not as changed."""
 
     pipelines: tuple[str, ...]
     notes: tuple[str, ...]
@@ -30,40 +32,68 @@ class Runner:
 
     def __init__(self, pipelines: Iterable[Pipeline], limits: Limits) -> None:
         self._limits = limits
-        self.pipelines = {pipeline.name: pipeline for pipeline in pipelines}
+        self.pipelines: Mapping[str, Pipeline] = {pipeline.name: pipeline for pipeline in pipelines}
         self._sources: dict[str, Source] = {}
 
     def open(self, stream: str, format: Format, index: int) -> None:
         """Begins a stream before item `index`, in every pipeline that takes it."""
         source = self._sources[stream] = Source(stream, format, index)
-        for pipeline in self.pipelines.values():
-            if not topics.matches(pipeline.for_each, stream):
-                continue
+        self._change(source, self.pipelines)
+
+    def swap(self, stream: str, pipelines: Mapping[str, Pipeline]) -> list[Event]:
+        """Goes over to other pipelines before the stream's next item.
+
+        One that is the same object goes on untouched. Of one that was changed the stages that say
+        the same keep their state. Where one does not fit the stream, that before it goes on.
+        """
+        source = self._sources[stream]
+        events = self._change(source, pipelines)
+        names = {event.topic.pipeline for event in events} & source.runs.keys()
+        source.swapped |= dict.fromkeys(names, source.next_index)
+        return events
+
+    def swapped(self, stream: str) -> dict[str, int]:
+        """The pipelines that were swapped in while the stream was open, and before which item."""
+        source = self._sources[stream]
+        swapped = tuple(source.swapped.items())
+        return {name: index for name, index in swapped if name in source.runs}
+
+    def refused(self, stream: str) -> list[str]:
+        """Why the last swap left pipelines as they were, a line for each."""
+        notes = self._sources[stream].notes
+        return [f"{name}: {notes[name]}" for name in self._sources[stream].refused]
+
+    def rehearse(self, pipeline: Pipeline) -> None:
+        """Computes an item of every open stream's format, before the pipeline is swapped in.
+
+        So nothing is planned, compiled or prepared while a stream waits. Changes nothing, and may
+        run in any thread. What it raises is a defect of the pipeline.
+        """
+        sources = tuple(self._sources.values())
+        for format in {
+            source.format for source in sources if topics.matches(pipeline.for_each, source.name)
+        }:
             try:
-                plan = pipeline.plan(format)
-                self._check_state(plan)
-                for stage, made in plan.formats.items():
-                    check_labels(f"stages.{stage}", made)
-                source.runs.append(Run(pipeline.name, plan, plan.begin(index)))
-            except Exception as reason:  # noqa: BLE001 - the stream goes on without this pipeline
-                source.notes.append(f"{pipeline.name}: {reason}")
-        if not source.runs and not source.notes:
-            source.notes.append(self._nearest(stream))
+                plan = self._plan(pipeline, format)
+            except ValueError:  # does not fit: said for each stream when it is swapped in
+                continue
+            plan.step(plan.begin(), np.zeros((1, *format.shape), format.dtype))
 
     def is_heavy(self, stream: str) -> bool:
         """Whether an item of the stream takes a pipeline long."""
-        return any(run.plan.is_heavy for run in self._sources[stream].runs)
+        return any(run.plan.is_heavy for run in self._sources[stream].runs.values())
 
     def taken(self, stream: str) -> Taken:
         """Which pipelines are at work on a stream."""
         source = self._sources[stream]
-        return Taken(tuple(run.name for run in source.runs), tuple(source.notes))
+        notes = [f"{name}: {note}" if name else note for name, note in tuple(source.notes.items())]
+        return Taken(tuple(source.runs), tuple(notes))
 
     def formats(self, stream: str) -> dict[Topic, Format]:
         """The topics of a stream, the raw one first."""
         source = self._sources[stream]
         found = {Topic(stream, "", ""): source.format}
-        for run in source.runs:
+        for run in source.runs.values():
             for stage, format in run.plan.formats.items():
                 found[Topic(stream, run.name, stage)] = format
         return found
@@ -72,7 +102,7 @@ class Runner:
         """Index of the next item of every topic of a stream."""
         source = self._sources[stream]
         found = {Topic(stream, "", ""): source.next_index}
-        for run in source.runs:
+        for run in source.runs.values():
             for stage, index in run.plan.positions(run.states).items():
                 found[Topic(stream, run.name, stage)] = index
         return found
@@ -89,7 +119,7 @@ class Runner:
         if "" in want:
             events.append(Output(Topic(stream, "", ""), source.next_index, items, t_ns))
         source.next_index += len(items)
-        for run in tuple(source.runs):
+        for run in tuple(source.runs.values()):
             stages = want.get(run.name, frozenset())
             before = run.plan.positions(run.states) if stages else {}
             try:
@@ -107,7 +137,7 @@ class Runner:
         events: list[Event] = []
         if "" in want:
             events.append(Missing(Topic(stream, "", ""), start, stop))
-        for run in tuple(source.runs):
+        for run in tuple(source.runs.values()):
             before = run.plan.positions(run.states)
             try:
                 tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
@@ -131,30 +161,57 @@ class Runner:
         """
         source = self._sources.pop(stream)
         events: list[Event] = [Ended(Topic(stream, "", ""), source.next_index)]
-        for run in tuple(source.runs):
-            before = run.plan.positions(run.states)
-            try:
-                tails = run.plan.finish(run.states)
-            except Exception as error:  # noqa: BLE001 - see `push`
-                events += source.take_off(run, error)
-                continue
-            wanted = want.get(run.name, frozenset())
-            events += source.outputs(run, before, {s: tails[s] for s in tails if s in wanted})
-            for stage, tail in tails.items():
-                events.append(Ended(Topic(stream, run.name, stage), before[stage] + len(tail)))
+        for run in tuple(source.runs.values()):
+            events += source.end(run, want.get(run.name, frozenset()))
         return events
 
-    def _check_state(self, plan: Plan) -> None:
+    def _change(self, source: Source, pipelines: Mapping[str, Pipeline]) -> list[Event]:
+        before, source.pipelines = source.pipelines, pipelines
+        source.notes.pop("", None)
+        names = dict.fromkeys([*before, *pipelines])
+        changed = [name for name in names if pipelines.get(name) is not before.get(name)]
+        events: list[Event] = []
+        for name in changed:
+            events += self._put(source, name, pipelines.get(name))
+        source.refused = tuple(name for name in changed if name in source.notes)
+        if not source.runs and not source.notes:
+            source.notes[""] = _nearest(source)
+        return events
+
+    def _put(self, source: Source, name: str, pipeline: Pipeline | None) -> list[Event]:
+        """Puts a pipeline, or none, in the place of the one of that name."""
+        run = source.runs.get(name)
+        source.notes.pop(name, None)
+        if pipeline is None or not topics.matches(pipeline.for_each, source.name):
+            return source.end(run) if run else []
+        try:
+            plan = self._plan(pipeline, source.format)
+            if run and run.pipeline.backpressure == pipeline.backpressure:
+                return source.revise(run, pipeline, plan)
+            begun = Run(pipeline, plan, plan.begin(source.next_index))
+        except Exception as reason:  # noqa: BLE001 - the stream goes on as it did before
+            source.notes[name] = f"{reason}{'; it goes on as it was before' if run else ''}"
+            return []
+        # Who may subscribe has changed, and with it who is subscribed.
+        return [*(source.end(run) if run else []), *source.begin(begun)]
+
+    def _plan(self, pipeline: Pipeline, format: Format) -> Plan:
+        """The plan for streams of that format; raises ValueError where it is none for them."""
+        plan = pipeline.plan(format)
         most = self._limits.state_bytes
         if plan.state_bytes > most:
             raise ValueError(
                 f"it would have to remember {plan.state_bytes} bytes of the stream, more than "
                 f"{most}; use smaller windows or items, or raise CORRENTE_LIMITS_STATE_BYTES"
             )
+        for stage, made in plan.formats.items():
+            check_labels(f"stages.{stage}", made)
+        return plan
 
-    def _nearest(self, stream: str) -> str:
-        patterns = {pipeline.for_each: name for name, pipeline in self.pipelines.items()}
-        near = get_close_matches(stream, patterns, n=1, cutoff=0.0)
-        if not near:
-            return "the daemon has no pipelines"
-        return f"no pipeline is for {stream}; the nearest is {patterns[near[0]]}, for {near[0]}"
+
+def _nearest(source: Source) -> str:
+    patterns = {pipeline.for_each: name for name, pipeline in source.pipelines.items()}
+    near = get_close_matches(source.name, patterns, n=1, cutoff=0.0)
+    if not near:
+        return "the daemon has no pipelines"
+    return f"no pipeline is for {source.name}; the nearest is {patterns[near[0]]}, for {near[0]}"

@@ -6,8 +6,8 @@ envelopes that `tick` gives go out in their order. What takes long is not done b
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from corrente_pipelines import Pipeline
 from corrente_service import report
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event, Topic
-from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Work
+from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Swapped, Work
 from corrente_service.job import Job, first_job
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
@@ -79,6 +79,7 @@ class Service:
         self._jobs: list[Job] = []  # to be handed out
         self._postponed: dict[str, dict[bytes, wire.Open]] = {}  # by stream, until its job is done
         self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
+        self._swaps: deque[Mapping[str, Pipeline]] = deque()
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
 
@@ -107,6 +108,7 @@ class Service:
     def tick(self, now_s: float) -> list[Envelope]:
         """Does the work that came in, and what is due; gives all that is to be sent."""
         self._expire(now_s)
+        self._swap()
         for stream in tuple(self._busy.values()):
             if not stream.is_working:
                 self._work(stream)
@@ -150,6 +152,10 @@ class Service:
             "refusals": dict(self.refusals),
             **report.counts(self.ingest, self.runner, self.egress, self.ended),
         }
+
+    def swap(self, pipelines: Mapping[str, Pipeline]) -> None:
+        """Goes over to other pipelines, by name, with the next tick. May come from any thread."""
+        self._swaps.append(pipelines)
 
     def stop(self) -> None:
         """Takes in nothing more; what was accepted is finished by the ticks that follow."""
@@ -332,6 +338,15 @@ class Service:
             stream.ledger.drop(len(work.items), "pipeline_error")
         elif isinstance(work, Finished):
             self._ended(stream)
+        elif isinstance(work, Swapped):
+            self._swapped(stream, events)
+
+    def _swapped(self, stream: Stream, events: Sequence[Event]) -> None:
+        where = (stream.name, stream.taken_index)
+        for name in sorted({event.topic.pipeline for event in events}):
+            log.info("pipeline swapped pipeline=%s stream=%s index=%d", name, *where)
+        for reason in self.runner.refused(stream.name):
+            log.warning("not swapped stream=%s index=%d %s", *where, reason)
 
     def _ended(self, stream: Stream) -> None:
         self.egress.close(stream.name)
@@ -352,6 +367,16 @@ class Service:
             self._take_over(job)
         self._busy.pop(stream.name, None)
         self._due.pop(stream.name, None)
+
+    def _swap(self) -> None:
+        """Puts other pipelines where streams see them: in their queues, before their next items."""
+        while self._swaps:
+            pipelines = self._swaps.popleft()
+            self.runner.pipelines = self.egress.pipelines = pipelines
+            for stream in self.ingest.streams.values():
+                if not stream.is_ending:
+                    stream.put(Swapped(pipelines))
+                    self._note_work(stream)
 
     def _answer(self) -> None:
         """One cumulative acknowledgement per stream; one rewind per loss."""

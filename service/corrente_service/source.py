@@ -5,30 +5,45 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from corrente.format import Format, Items
-from corrente_pipelines import Plan
+from corrente_pipelines import Pipeline, Plan
 from corrente_pipelines.plan import States
-from corrente_service.events import Ended, Event, Missing, Output, Topic
+from corrente_pipelines.revision import Revision
+from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic
 from corrente_service.timing import time_ahead
+
+Stages = frozenset[str]
 
 
 @dataclass(slots=True)
 class Run:
     """One pipeline at work on one stream."""
 
-    name: str
+    pipeline: Pipeline
     plan: Plan
     states: States
+
+    @property
+    def name(self) -> str:
+        """The pipeline's."""
+        return self.pipeline.name
 
 
 @dataclass(slots=True)
 class Source:
-    """A stream as the runner knows it: where it stands, and when that was."""
+    """A stream as the runner knows it: where it stands, and when that was.
+
+    `pipelines` are all there are, at work on it or not. `runs`, `notes` and `swapped`, the index
+    before which one was swapped in last, go by their names.
+    """
 
     name: str
     format: Format
     next_index: int
-    runs: list[Run] = field(default_factory=list[Run])
-    notes: list[str] = field(default_factory=list[str])
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict[str, Pipeline])
+    runs: dict[str, Run] = field(default_factory=dict[str, Run])
+    notes: dict[str, str] = field(default_factory=dict[str, str])
+    swapped: dict[str, int] = field(default_factory=dict[str, int])
+    refused: tuple[str, ...] = ()
     t_index: int = 0
     t_ns: int = 0
 
@@ -56,11 +71,56 @@ class Source:
             if len(items)
         ]
 
+    def begin(self, run: Run) -> list[Event]:
+        """Puts a run to work that was begun before the next item."""
+        self.runs[run.name] = run
+        formats = run.plan.formats
+        return [
+            Begun(Topic(self.name, run.name, stage), start, formats[stage])
+            for stage, start in run.plan.positions(run.states).items()
+        ]
+
+    def end(self, run: Run, want: Stages | None = None) -> list[Event]:
+        """Finishes a run, and ends its topics, with the tails of the stages in `want` (None: all)."""
+        before = run.plan.positions(run.states)
+        try:
+            tails = run.plan.finish(run.states)
+        except Exception as error:  # noqa: BLE001 - a defect in the pipeline: others go on
+            return self.take_off(run, error)
+        del self.runs[run.name]
+        ends = [
+            Ended(Topic(self.name, run.name, stage), before[stage] + len(tail))
+            for stage, tail in tails.items()
+        ]
+        wanted = {s: tail for s, tail in tails.items() if want is None or s in want}
+        return [*self.outputs(run, before, wanted), *ends]
+
+    def revise(self, run: Run, pipeline: Pipeline, plan: Plan) -> list[Event]:
+        """Puts another pipeline in the place of the run's; what is unchanged keeps its state."""
+        revision = Revision(run.plan, plan)
+        before = run.plan.positions(run.states)
+        tails = revision.tails(run.states)
+        states = revision.begin(run.states, tails, self.next_index)
+        after = plan.positions(states)
+        events = self.outputs(run, before, tails)
+        for stage in revision.restarted:
+            topic, stop = Topic(self.name, run.name, stage), before[stage] + len(tails[stage])
+            if stop < after[stage]:
+                events.append(Missing(topic, stop, after[stage], "revision"))
+            events.append(Revised(topic, after[stage], plan.formats[stage]))
+        for stage in revision.ended:
+            stop = before[stage] + len(tails[stage])
+            events.append(Ended(Topic(self.name, run.name, stage), stop))
+        for stage in revision.begun:
+            topic = Topic(self.name, run.name, stage)
+            events.append(Begun(topic, after[stage], plan.formats[stage]))
+        run.pipeline, run.plan, run.states = pipeline, plan, states
+        return events
+
     def take_off(self, run: Run, error: Exception) -> list[Event]:
         """Ends a run that has a defect: its topics end behind a gap."""
-        self.runs.remove(run)
-        text = f"{type(error).__name__}: {error}"
-        self.notes.append(f"{run.name}: {text}")
+        del self.runs[run.name]
+        self.notes[run.name] = text = f"{type(error).__name__}: {error}"
         events: list[Event] = []
         for stage, start in run.plan.positions(run.states).items():
             topic, format = Topic(self.name, run.name, stage), run.plan.formats[stage]

@@ -139,7 +139,7 @@ def test_an_index_that_was_given_is_not_given_again(
     np.testing.assert_allclose(after["up"][1], np.maximum(mean(x, 9)[40:], 0), rtol=1e-4, atol=1e-6)
     states, _ = old.step(old.begin(), x[:40], want)
     revision = Revision(old, new)
-    states = revision.begin(states, revision.tails(states, want), 40)
+    states = revision.begin(states, revision.tails(states), 40)
     states, _ = new.step(states, x[40:47], want)
     assert new.positions(states) == {"mean": 43, "up": 43}
 
