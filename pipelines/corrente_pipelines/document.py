@@ -1,7 +1,8 @@
 """A YAML file as plain data, with the line of every value."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, NoReturn
@@ -35,6 +36,7 @@ class Document:
     file: str
     data: Any
     lines: Mapping[Path, int] = field(repr=False)
+    words: Sequence[str] = field(default=(), repr=False)
 
     def place(self, path: Path) -> str:
         """`FILE:LINE` of the path, or of the nearest place above it."""
@@ -42,8 +44,14 @@ class Document:
             path = path[:-1]
         return f"{self.file}:{self.lines.get(path, 1)}"
 
+    @property
+    def files(self) -> tuple[FilePath, ...]:
+        """What may be the kernels and models it names: every word with an ending, as a path."""
+        folder = FilePath(self.file).parent
+        return tuple(folder / word for word in self.words if FilePath(word).suffix)
 
-def read(file: FilePath, environment: Mapping[str, str]) -> Document:
+
+def read(file: FilePath, environment: Mapping[str, str] = os.environ) -> Document:
     """The file's content, `${NAME}` and `${NAME:-default}` replaced from the environment.
 
     Raises `SpecError` where it cannot be read, is no YAML, or is too large.
@@ -73,7 +81,7 @@ def parse(text: str, file: str, environment: Mapping[str, str]) -> Document:
         raise SpecError([Problem((), message)]) from None
     except yaml.YAMLError as error:
         raise SpecError([Problem((), f"{file}:1: not YAML: {error}")]) from None
-    return Document(file, data, reader.lines)
+    return Document(file, data, reader.lines, reader.words)
 
 
 class _Reader:
@@ -83,6 +91,7 @@ class _Reader:
         self.file = file
         self.environment = environment
         self.lines: dict[Path, int] = {}
+        self.words: list[str] = []
         self.scalars = yaml.SafeLoader("")
 
     def check_size(self, text: str) -> None:
@@ -125,7 +134,10 @@ class _Reader:
         if text != node.value and tag == _STRING and is_plain:
             # Read like a plain word that was written there, "3" as a number, but never as a list.
             tag = _plain_tag(text)
-        return self.constructed(yaml.ScalarNode(tag, text, node.start_mark, node.end_mark), path)
+        value = self.constructed(yaml.ScalarNode(tag, text, node.start_mark, node.end_mark), path)
+        if isinstance(value, str):
+            self.words.append(value)
+        return value
 
     def variable(self, match: re.Match[str], node: yaml.Node, path: Path) -> str:
         name: str = match[1]

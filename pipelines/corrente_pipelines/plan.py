@@ -16,7 +16,6 @@ from corrente_pipelines.operator import State
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
-
 HEAVY_ITEM_BYTES = 16 << 10
 """An item of so many bytes takes a kernel longer than it takes to hand it to another thread."""
 

@@ -373,6 +373,7 @@ class Service:
         while self._swaps:
             pipelines = self._swaps.popleft()
             self.runner.pipelines = self.egress.pipelines = pipelines
+            log.info("pipelines now are %s", ",".join(pipelines))
             for stream in self.ingest.streams.values():
                 if not stream.is_ending:
                     stream.put(Swapped(pipelines))

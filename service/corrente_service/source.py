@@ -81,7 +81,7 @@ class Source:
         ]
 
     def end(self, run: Run, want: Stages | None = None) -> list[Event]:
-        """Finishes a run, and ends its topics, with the tails of the stages in `want` (None: all)."""
+        """Finishes a run and ends its topics; tails come of the stages in `want` (None: all)."""
         before = run.plan.positions(run.states)
         try:
             tails = run.plan.finish(run.states)

@@ -3,7 +3,7 @@
 import pytest
 
 from corrente_service import settings
-from corrente_service.folder import FolderError, load_folder
+from corrente_service.folder import Folder, FolderError
 from tests.service.exchange import MEAN, PATIENT
 from tests.serving import write_specs
 
@@ -54,7 +54,7 @@ def test_what_other_machines_may_reach_is_known(bind, http, exposed):
 def test_a_folder_is_its_yaml_files(tmp_path):
     write_specs(tmp_path, MEAN, PATIENT)
     (tmp_path / "notes.txt").write_text("not a spec")
-    assert list(load_folder(tmp_path)) == ["mean", "patient"]
+    assert list(Folder(tmp_path).pipelines) == ["mean", "patient"]
 
 
 def test_every_file_that_is_wrong_is_named(tmp_path):
@@ -62,7 +62,7 @@ def test_every_file_that_is_wrong_is_named(tmp_path):
     (tmp_path / "other.yml").write_text((tmp_path / "mean.yaml").read_text())
     (tmp_path / "void.yaml").write_text("")
     with pytest.raises(FolderError) as raised:
-        load_folder(tmp_path)
+        Folder(tmp_path)
     first, second = str(raised.value).splitlines()
     assert "other.yml: name: " in first
     assert "mean.yaml is called mean, too" in first

@@ -18,8 +18,9 @@ from corrente_pipelines import warm
 from corrente_service import settings
 from corrente_service.commands.appearance import plain_app
 from corrente_service.daemon import Daemon
-from corrente_service.folder import FolderError, load_folder
+from corrente_service.folder import Folder, FolderError
 from corrente_service.service import Service
+from corrente_service.watch import Watch
 from corrente_service.web.process import WebProcess
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,10 @@ def serve(
 ) -> None:
     """Run the pipelines in a folder over the streams that come.
 
+    Specs that change, come or go while it runs are taken in, with the kernels and models they name:
+    stages that say the same keep their state, the others start anew. A bad one is refused, and what
+    runs goes on.
+
     Prints a line `ready ADDRESS [URL]` when it is. SIGTERM drains, and exits with 0. A bad spec or
     setting exits with 2 before anything is opened.
     """
@@ -61,13 +66,16 @@ def serve(
     )
     try:
         chosen = settings.read(folder=folder, bind=bind, http=http)
-        pipelines = load_folder(chosen.folder)
+        specs = Folder(chosen.folder)
     except (settings.SettingsError, FolderError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     warm()
     service = Service(
-        pipelines.values(), chosen.limits, secrets.token_bytes(INSTANCE_BYTES), time.monotonic()
+        specs.pipelines.values(),
+        chosen.limits,
+        secrets.token_bytes(INSTANCE_BYTES),
+        time.monotonic(),
     )
     with ExitStack() as stack:
         try:
@@ -88,6 +96,7 @@ def serve(
                 "keep the port on a trusted network",
                 exposed,
             )
+        stack.enter_context(Watch(specs, service.runner.rehearse, service.swap))
         typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")
         daemon.serve()
         if web is not None:
