@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,18 @@ class Pipeline:
     def backpressure(self) -> bool:
         """Whether a subscriber may hold its streams up."""
         return self.spec.backpressure
+
+    def sharing(self, other: "Pipeline") -> "Pipeline":
+        """The same pipeline, with the operators of another where they are equal.
+
+        So what they have read and prepared is held once, and seen to be the same at a glance.
+        """
+        known = {stage.operator: stage.operator for stage in other.spec.stages.values()}
+        stages = {
+            name: stage.model_copy(update={"operator": known.get(stage.operator, stage.operator)})
+            for name, stage in self.spec.stages.items()
+        }
+        return replace(self, spec=self.spec.model_copy(update={"stages": stages}))
 
     def plan(self, format: Format) -> Plan:
         """The plan for streams of that format; raises `SpecError` where they do not fit.

@@ -24,7 +24,7 @@ class Pool:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "corrente pool", _step_back)
+        self._threads = ThreadPoolExecutor(os.cpu_count(), "corrente pool", step_back)
         self._ended: SimpleQueue[tuple[Job, Future[None]]] = SimpleQueue()
         self._alarm, self._waker = socket.socketpair()
         self._alarm.setblocking(False)
@@ -65,5 +65,6 @@ class Pool:
             self._waker.send(b"\0")
 
 
-def _step_back() -> None:
+def step_back() -> None:
+    """Lets the other threads go before this one."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

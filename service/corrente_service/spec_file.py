@@ -41,6 +41,7 @@ def read_spec(path: Path, check: Callable[[Pipeline], None], before: Pipeline | 
         document = read(path)
         stamps = {**stamps, **stamps_of(document.files)}
         pipeline = Pipeline.of(document.data, str(path.parent), document)
+        pipeline = pipeline if before is None else pipeline.sharing(before)
         if before is not None and pipeline.spec == before.spec:
             pipeline = before
         else:

@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 from corrente_pipelines import Pipeline
 from corrente_service.folder import Folder
+from corrente_service.pool import step_back
 
 POLL_S = 0.5
 STOP_S = 0.5
@@ -42,6 +43,7 @@ class Watch:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
+        step_back()
         while not self._left.wait(self._poll_s):
             if self._folder.poll(self._check):
                 self._swap(self._folder.pipelines)

@@ -67,6 +67,16 @@ def test_a_changed_file_is_another_pipeline_and_the_others_are_the_same(folder, 
     assert folder.pipelines["patient"] is before["patient"]
 
 
+def test_a_stage_that_says_the_same_is_the_same_object(folder, tmp_path):
+    before = folder.pipelines["mean"].spec.stages
+    more = {"smooth": TALL["stages"]["smooth"], "up": {"op": "relu"}}
+    write(tmp_path / "mean.yaml", {**MEAN, "stages": more})
+    assert polls(folder) == TAKEN
+    after = folder.pipelines["mean"].spec.stages
+    assert after["up"].operator is before["up"].operator
+    assert after["smooth"].operator is not before["smooth"].operator
+
+
 def test_files_come_and_go(folder, tmp_path):
     write(tmp_path / "late.yml", {**MEAN, "name": "late"})
     assert polls(folder) == TAKEN
