@@ -59,6 +59,7 @@ def json_line(block: Block) -> str:
         "count": len(block.data),
         "t_ns": block.t_ns,
         "gap": block.gap,
+        "revision": block.revision,
         "last": block.last,
         "kind": block.format.kind,
         "shape": block.format.shape,
@@ -73,6 +74,8 @@ def json_line(block: Block) -> str:
 def text_line(block: Block) -> str:
     """A block in words: where it lies, what is missing before it, what its last item is like."""
     parts = [f"{block.topic} [{block.index}, {block.index + len(block.data)})"]
+    if block.revision:
+        parts.append(f"revision {block.revision}")
     if block.gap is not None:
         parts.append(f"gap [{block.gap[0]}, {block.gap[1]})")
     if len(block.data):

@@ -224,7 +224,7 @@ class Subscribed(Message, frozen=True):
 class Announce(Message, frozen=True):
     """A topic of the subscription, before its first block. `index` is that of its next item.
 
-    `revision` counts how often the stage was changed while its stream was open.
+    `revision` counts how often the stage, or one before it, was changed while its stream was open.
     """
 
     id: Id

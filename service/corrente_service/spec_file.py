@@ -41,11 +41,10 @@ def read_spec(path: Path, check: Callable[[Pipeline], None], before: Pipeline | 
         document = read(path)
         stamps = {**stamps, **stamps_of(document.files)}
         pipeline = Pipeline.of(document.data, str(path.parent), document)
-        pipeline = pipeline if before is None else pipeline.sharing(before)
         if before is not None and pipeline.spec == before.spec:
-            pipeline = before
-        else:
-            check(pipeline)
+            return SpecFile(path, stamps, before)
+        pipeline = pipeline if before is None else pipeline.sharing(before)
+        check(pipeline)
     except SpecError as error:
         return SpecFile(path, stamps, before, str(error))
     except Exception as error:  # noqa: BLE001 - a defect in what it names: the daemon goes on

@@ -57,10 +57,11 @@ def test_at_its_own_pace_a_block_leaves_when_it_would_have_been_measured(daemon,
 
 
 def test_a_block_as_json_is_one_line_of_json():
-    said = json.loads(json_line(block(SIGNAL, X, gap=(2, 5))))
+    said = json.loads(json_line(block(SIGNAL, X, gap=(2, 5), revision=3)))
     assert (said["topic"], said["index"], said["count"]) == ("imu/7/p/s", 5, 2)
     assert (said["t_ns"], said["gap"], said["last"]) == (99, [2, 5], False)
     assert said["data"] == [[1.5, 2.0], [3.0, None]]
+    assert said["revision"] == 3
     assert (said["labels"], said["shape"]) == (["x", "y"], [2])
 
 
@@ -76,6 +77,7 @@ def test_a_block_in_words():
     digits = Format(kind="signal", shape=(10,), rate_hz=1.0, labels=tuple("0123456789"))
     assert text_line(block(SIGNAL, X, gap=(2, 5))) == "imu/7/p/s [5, 7)  gap [2, 5)  x 3  y nan"
     assert text_line(block(SIGNAL, X[:0], last=True)) == "imu/7/p/s [5, 5)  end"
+    assert text_line(block(SIGNAL, X[:0], revision=3)) == "imu/7/p/s [5, 5)  revision 3"
     assert (
         text_line(block(frames, np.array([[[1, 4]]], "uint8")))
         == "imu/7/p/s [5, 6)  1x2  mean 2.5  min 1  max 4"
