@@ -190,6 +190,27 @@ def test_a_pipeline_that_comes_begins_where_its_streams_are_and_ends_when_it_goe
     assert publisher.open("imu/8").pipelines == ("mean",)
 
 
+def test_a_pipeline_that_is_for_other_streams_now_ends_here_and_begins_there() -> None:
+    exchange = Exchange(spec(smooth=SMOOTH))
+    reader, publisher, other = Reader(exchange, "*/*/mean/*"), exchange.client(), exchange.client()
+    publisher.open("imu/7")
+    other.open("lab/1")
+    send(publisher, 0, 50)
+    send(other, 0, 30)
+    swap(exchange, spec(for_each="lab/*", smooth=SMOOTH))
+    send(publisher, 50, 60)
+    send(other, 30, 60)
+    here, there = (
+        [block for block in blocks if block.stream == stream]
+        for blocks in [reader.blocks()]
+        for stream in ("imu/7", "lab/1")
+    )
+    np.testing.assert_allclose(data(here), mean(X[:50], 3), rtol=1e-4, atol=1e-6)
+    assert [block.last for block in here] == [False, False, True]
+    np.testing.assert_allclose(data(there), mean(X[30:60], 3)[:29], rtol=1e-4, atol=1e-6)
+    assert (there[0].index, there[0].gap) == (30, None)
+
+
 def test_where_a_change_does_not_fit_the_pipeline_before_goes_on(caplog) -> None:
     exchange = Exchange(spec(smooth=SMOOTH))
     reader, publisher, wide = Reader(exchange, "imu/7/mean/*"), exchange.client(), exchange.client()
