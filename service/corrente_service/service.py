@@ -172,8 +172,11 @@ class Service:
         try:
             self._receive(peer, message, payload, now_s)
         except Refused as refused:
-            asks = wire.Open | wire.Subscribe | wire.Status
-            self._refuse(peer, message.request if isinstance(message, asks) else 0, refused)
+            match message:
+                case wire.Open(request) | wire.Subscribe(request) | wire.Status(request):
+                    self._refuse(peer, request, refused)
+                case _:
+                    self._refuse(peer, 0, refused)
 
     def _receive(
         self, peer: bytes, message: wire.AnyMessage, payload: memoryview, now_s: float

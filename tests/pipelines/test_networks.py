@@ -38,9 +38,13 @@ MIXED = Network.model_validate(
 
 
 def random_model(network: Network, seed: int = 0) -> Model:
+    """Weights as training begins with (He et al. 2015, eq. 10): sums neither grow nor fade.
+
+    With larger ones the softmax is of numbers in the hundreds, whose rounding alone is beyond 1e-5.
+    """
     random = np.random.default_rng(seed)
     arrays = {
-        name: random.normal(0, 0.3, shape).astype(np.float32)
+        name: random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
         for name, shape in network.arrays.items()
     }
     labels = tuple(f"class {k}" for k in range(network.output[0]))

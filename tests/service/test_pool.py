@@ -3,6 +3,7 @@
 import select
 import threading
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,14 @@ class Job:
             raise self.error
 
 
+def new_pool() -> Any:
+    """A pool that takes jobs of our own."""
+    return Pool(Runner([], Limits()))
+
+
 @pytest.fixture
 def pool():
-    with closing(Pool(Runner([], Limits()))) as pool:
+    with closing(new_pool()) as pool:
         yield pool
 
 
@@ -54,7 +60,7 @@ def test_what_a_job_raises_is_raised_where_it_is_taken_over(pool):
 
 
 def test_closing_waits_for_what_runs_and_drops_what_does_not():
-    pool = Pool(Runner([], Limits()))
+    pool = new_pool()
     jobs = [Job() for _ in range(100)]
     pool.submit(jobs)
     for job in jobs:
