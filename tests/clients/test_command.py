@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from corrente import Block, Format, wire
+from corrente import Block, Format, Publisher, wire
 from corrente.command import pub, sub
+from corrente.playing import send
 from corrente.printing import json_line, text_line
+from corrente.sources import Source
 from tests.serving import DEADLINE_S
 
 CORRENTE = str(Path(sys.executable).with_name("corrente"))
@@ -54,6 +57,18 @@ def test_at_its_own_pace_a_block_leaves_when_it_would_have_been_measured(daemon,
     blocks = daemon.hears(wire.Block)
     assert [said.count for said in blocks] == [50, 50]
     assert blocks[1].t_ns - blocks[0].t_ns == 50_000_000
+
+
+def test_items_of_a_live_source_are_of_now_and_wait_for_nothing(daemon):
+    format = Format(kind="signal", shape=(1,), rate_hz=1e-9)
+    source = Source(format, lambda: iter(np.zeros((2, 1, 1), "float32")), is_live=True)
+    with Publisher(daemon.address) as publisher:
+        stream = publisher.open("s", format.shape, format.rate_hz)
+        before_ns = time.time_ns()
+        assert list(send(stream, source, fast=False, loop=False)) == [1, 2]
+        after_ns = time.time_ns()
+    for block in daemon.hears(wire.Block):
+        assert before_ns <= block.t_ns <= after_ns
 
 
 def test_a_block_as_json_is_one_line_of_json():

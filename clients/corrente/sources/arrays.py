@@ -69,7 +69,7 @@ def _source(
         )
     items = array[:, np.newaxis] if array.ndim == 1 else array
     format = format_of(items.shape[1:], known_rate(rate_hz, path), array.dtype.name, labels)
-    return Source(format, lambda: iter([items]))
+    return Source(format, lambda: iter([items]), len(items))
 
 
 def _is_number(text: str) -> bool:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from corrente.format import FormatError, Items
-from corrente.sources import SYNTHETIC, Source, read_items, says_rate
+from corrente.sources import Source, is_endless, read_items, says_rate
 from corrente_pipelines import Plan, SpecError, load
 from corrente_pipelines import run as through
 from corrente_service.commands.appearance import plain_app
@@ -28,7 +28,8 @@ def run(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="npy, npz (PATH:NAME for one array of several), csv, a video, a folder of images.",
+            help="npy, npz (PATH:NAME for one array of several), csv, wav, a video, a folder of "
+            "images.",
             show_default=False,
         ),
     ],
@@ -45,7 +46,7 @@ def run(
     Exits with 1 where the spec, the recording or their formats do not fit.
     """
     try:
-        if source in SYNTHETIC:
+        if is_endless(source):
             raise FormatError(f"{source} has no end; run takes a recording")
         if not out.parent.is_dir():
             raise FormatError(f"{out}: there is no folder {out.parent}; make it first")
