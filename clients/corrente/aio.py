@@ -17,6 +17,7 @@ from corrente.connection import Connection
 from corrente.format import Dtype
 from corrente.publishing import Publishing, warn_unused
 from corrente.sending import Outgoing
+from corrente.stamps import Stamps
 from corrente.steps import Result, Steps
 from corrente.subscribing import Since, Subscribing
 
@@ -87,7 +88,7 @@ class AsyncStream:
         return self._outgoing.next_index
 
     async def send(
-        self, items: Any, t_ns: SupportsIndex | None = None, timeout_s: float | None = None
+        self, items: Any, t_ns: Stamps | None = None, timeout_s: float | None = None
     ) -> None:
         """As `Stream.send`; where it was cancelled, `next_index` tells how many items were sent."""
         publishing = self._publishing

@@ -10,6 +10,7 @@ from corrente.format import Dtype
 from corrente.publishing import BLOCK_BYTES as BLOCK_BYTES
 from corrente.publishing import Publishing, warn_unused
 from corrente.sending import Outgoing
+from corrente.stamps import Stamps
 
 
 class Publisher:
@@ -88,15 +89,14 @@ class Stream:
         """Index of the next item to be sent."""
         return self._outgoing.next_index
 
-    def send(
-        self, items: Any, t_ns: SupportsIndex | None = None, timeout_s: float | None = None
-    ) -> None:
+    def send(self, items: Any, t_ns: Stamps | None = None, timeout_s: float | None = None) -> None:
         """Send one item or a block; the array may be overwritten afterwards.
 
-        `t_ns` is the time of the first item; without it the last item is taken to be of now. Waits
-        while the daemon takes no more, `timeout_s` at most, then raises `Timeout`; `next_index`
-        tells how many of the items were sent. A float64 beyond the range of a float32 stream
-        arrives as infinity. Raises `FormatError` where the items are not of the stream's format.
+        `t_ns` is the time of the first item, or one time per item; without it the last item is
+        taken to be of now. Waits while the daemon takes no more, `timeout_s` at most, then raises
+        `Timeout`; `next_index` tells how many of the items were sent. A float64 beyond the range
+        of a float32 stream arrives as infinity. Raises `FormatError` where the items are not of
+        the stream's format, or the times not one per item.
         """
         publishing = self._publishing
         publishing.connection.run(publishing.send(self._outgoing, items, t_ns, timeout_s))

@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -11,13 +11,22 @@ from corrente import wire
 from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import Closed, FormatError, NoPipeline
-from corrente.format import Dtype, Format, Items, format_of
+from corrente.format import Dtype, Items, format_of
 from corrente.sending import Outgoing, Sending
+from corrente.stamps import Run, Stamps, runs
 from corrente.steps import Steps, Wait
 from corrente.topics import check_stream
 
 BLOCK_BYTES = 1 << 20
 CLOSE_TIMEOUT_S = 5.0
+
+
+class Part(NamedTuple):
+    """What one message takes of a block; `payload` is the publisher's own and never changes."""
+
+    count: int
+    t_ns: int
+    payload: memoryview
 
 
 class Publishing:
@@ -64,17 +73,17 @@ class Publishing:
         self,
         outgoing: Outgoing,
         items: Any,
-        t_ns: SupportsIndex | None,
+        t_ns: Stamps | None,
         timeout_s: float | None,
     ) -> Steps[None]:
         """Sends part by part, each once there is room; `next_index` tells how far it came."""
-        # Copied before the steps begin, so not while the connection's lock is held.
+        # Copied, or encoded, before the steps begin, so not while the connection's lock is held.
         format = outgoing.format
-        block = _owned(format.block(items), items)
-        lasts_ns = format.duration_ns(max(0, len(block) - 1))
-        first_ns = time.time_ns() - lasts_ns if t_ns is None else t_ns
-        first_ns = bounded("t_ns", first_ns, -wire.MAX_INDEX - 1, wire.MAX_INDEX - lasts_ns)
-        return self._send(outgoing, block, first_ns, timeout_s)
+        block = format.block(items)
+        most = max(1, BLOCK_BYTES // format.item_bytes)
+        return self._send(
+            outgoing, _raw(_owned(block, items), runs(t_ns, len(block), most, format)), timeout_s
+        )
 
     def flush(self, outgoing: Outgoing, timeout_s: float | None) -> Steps[None]:
         """Until every item of the stream is acknowledged."""
@@ -97,15 +106,13 @@ class Publishing:
             self.connection.leave()
 
     def _send(
-        self, outgoing: Outgoing, block: Items, first_ns: int, timeout_s: float | None
+        self, outgoing: Outgoing, parts: Iterable[Part], timeout_s: float | None
     ) -> Steps[None]:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        for start, part in _parts(block, outgoing.format):
+        for part in parts:
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
-            yield from self._room(outgoing, part.nbytes, left_s)
-            t_ns = first_ns + outgoing.format.duration_ns(start)
-            said = self._sending.send(outgoing, len(part), t_ns, _payload(part))
-            self.connection.post(said)
+            yield from self._room(outgoing, part.payload.nbytes, left_s)
+            self.connection.post(self._sending.send(outgoing, *part))
 
     def _room(self, outgoing: Outgoing, payload_bytes: int, timeout_s: float | None) -> Steps[None]:
         yield from self._until(
@@ -142,13 +149,7 @@ def _owned(block: Items, given: Any) -> Items:
     return block.copy() if block is given or block.base is not None else block
 
 
-def _parts(block: Items, format: Format) -> Iterator[tuple[int, Items]]:
-    """A block cut to what one message takes: where each part begins, and its items."""
-    step = max(1, BLOCK_BYTES // format.item_bytes)
-    for start in range(0, len(block), step):
-        yield start, block[start : start + step]
-
-
-def _payload(block: Items) -> memoryview:
-    """The bytes of a C-contiguous block, not copied."""
-    return block.reshape(-1).view(np.uint8).data
+def _raw(block: Items, runs: list[Run]) -> Iterator[Part]:
+    """What one message takes each: the bytes of a C-contiguous block, not copied."""
+    for start, stop, t_ns in runs:
+        yield Part(stop - start, t_ns, block[start:stop].reshape(-1).view(np.uint8).data)
