@@ -31,6 +31,9 @@ def parser() -> ArgumentParser:
     parser.add_argument(
         "--fast", action="store_true", help="as fast as the daemon takes it, not at that rate"
     )
+    parser.add_argument(
+        "--jpeg", action="store_true", help="frames as JPEGs: fewer bytes, nearly the same pixels"
+    )
     parser.add_argument("--loop", action="store_true", help="from the beginning, again and again")
     parser.add_argument("--takeover", action="store_true", help="from a publisher that is there")
     return parser
@@ -48,6 +51,7 @@ def play(options: Namespace) -> None:
                 format.shape,
                 format.rate_hz,
                 format.dtype,
+                "jpeg" if options.jpeg else "raw",
                 labels=format.labels,
                 takeover=options.takeover,
             )

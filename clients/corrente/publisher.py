@@ -38,6 +38,9 @@ class Publisher:
     ) -> "Stream":
         """A stream of items of `shape`: `(C,)` for a signal, `(H, W)` or `(H, W, C)` for frames.
 
+        `encoding="jpeg"` sends frames of uint8 as JPEGs, which the daemon decodes: fewer bytes,
+        and pixels that are nearly the same. It needs the extra `[jpeg]`.
+
         It goes on where the stream is, or leaves a gap up to `index`. `takeover` takes it from a
         publisher that is still there. Raises `FormatError`, `Refused`, and `Timeout` where no
         daemon answers; warns with `NoPipeline` where no pipeline takes the stream.

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from corrente import wire
+from corrente import jpeg, wire
 from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import Closed, FormatError, NoPipeline
-from corrente.format import Dtype, Items, format_of
+from corrente.format import Dtype, Format, Items, format_of
 from corrente.sending import Outgoing, Sending
 from corrente.stamps import Run, Stamps, runs
 from corrente.steps import Steps, Wait
@@ -24,7 +24,7 @@ CLOSE_TIMEOUT_S = 5.0
 class Part(NamedTuple):
     """What one message takes of a block; `payload` is the publisher's own and never changes."""
 
-    count: int
+    items: int
     t_ns: int
     payload: memoryview
 
@@ -50,8 +50,7 @@ class Publishing:
         """Gives the stream once the daemon has opened it, and gives it up where it does not."""
         format = format_of(shape, rate_hz, dtype, () if labels is None else labels)
         stream, takeover = str(check_stream(stream)), bool(takeover)
-        if encoding != "raw":
-            raise FormatError(f'encoding is "raw", got {encoding!r}')
+        _check_encoding(encoding, format)
         start = None if index is None else bounded("index", index, 0, wire.MAX_INDEX)
         longest = wire.Open(wire.MAX_INDEX, stream, format, encoding, wire.MAX_INDEX, takeover)
         wire.encode(longest)  # too long a header is refused here
@@ -81,6 +80,9 @@ class Publishing:
         format = outgoing.format
         block = format.block(items)
         most = max(1, BLOCK_BYTES // format.item_bytes)
+        if outgoing.encoding == "jpeg":
+            cut = runs(t_ns, len(block), min(most, jpeg.MAX_ITEMS), format)
+            return self._send(outgoing, _jpegs(block, cut), timeout_s)
         return self._send(
             outgoing, _raw(_owned(block, items), runs(t_ns, len(block), most, format)), timeout_s
         )
@@ -149,7 +151,19 @@ def _owned(block: Items, given: Any) -> Items:
     return block.copy() if block is given or block.base is not None else block
 
 
+def _check_encoding(encoding: str, format: Format) -> None:
+    if encoding not in ("raw", "jpeg"):
+        raise FormatError(f'encoding is "raw" or "jpeg", got {encoding!r}')
+    if encoding == "jpeg":
+        jpeg.check_format(format)
+        jpeg.encoder()  # missing, it is told here
+
+
 def _raw(block: Items, runs: list[Run]) -> Iterator[Part]:
     """What one message takes each: the bytes of a C-contiguous block, not copied."""
     for start, stop, t_ns in runs:
         yield Part(stop - start, t_ns, block[start:stop].reshape(-1).view(np.uint8).data)
+
+
+def _jpegs(block: Items, runs: list[Run]) -> list[Part]:
+    return [Part(stop - start, t_ns, jpeg.payload(block[start:stop])) for start, stop, t_ns in runs]

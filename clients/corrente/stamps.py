@@ -30,7 +30,8 @@ def runs(t_ns: Stamps | None, count: int, most: int, format: Format) -> list[Run
     No run has more than `most` items. Without `t_ns` the last item is taken to be of now. Raises
     `FormatError` where stamps are none, or not one per item.
     """
-    if t_ns is None or np.ndim(t_ns) == 0:
+    said: Any = t_ns
+    if t_ns is None or np.ndim(said) == 0:
         return list(_even(t_ns, count, most, format))
     return list(_stamped(_each(t_ns, count), most, format))
 

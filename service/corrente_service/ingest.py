@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corrente import topics, wire
+from corrente import jpeg, topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format, Items
 from corrente_pipelines import Pipeline
+from corrente_service.jpeg import Jpegs, received
 from corrente_service.labels import check_labels
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
@@ -26,10 +27,16 @@ MAX_SOURCE_INDEX = 1 << 53
 
 
 class Arrived(NamedTuple):
-    """The next items of a stream."""
+    """The next items of a stream, as they came."""
 
-    items: Items
+    items: Items | Jpegs
     t_ns: int
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What the items take once decoded; `items.nbytes` is what they took to come."""
+        items = self.items
+        return len(items) * items.item_bytes if isinstance(items, Jpegs) else items.nbytes
 
 
 class LeftOut(NamedTuple):
@@ -63,6 +70,7 @@ class Stream:
     id: int
     epoch: int
     format: Format
+    encoding: wire.Encoding
     owner: bytes
     peer: bytes | None
     next_index: int
@@ -170,6 +178,7 @@ class Ingest:
             id=next(self._ids),
             epoch=next(self._epochs),
             format=asked.format,
+            encoding=asked.encoding,
             owner=instance,
             peer=peer,
             next_index=index,
@@ -186,6 +195,7 @@ class Ingest:
         if stream.owner != instance:
             stream.owner, stream.epoch = instance, next(self._epochs)
         stream.peer, stream.is_lost, stream.is_rewind_due = peer, False, False
+        stream.encoding = asked.encoding
         if asked.index is not None and asked.index > stream.next_index and not stream.is_ending:
             stream.put(LeftOut(asked.index))
 
@@ -196,13 +206,7 @@ class Ingest:
         acknowledgement, and a rewind where `is_rewind_due`.
         """
         stream = self._owned(block.id, block.epoch, instance)
-        if payload.nbytes != block.count * stream.format.item_bytes:
-            raise Refused(
-                "bad_payload",
-                f"{block.count} items of {stream.format.item_bytes} bytes make "
-                f"{block.count * stream.format.item_bytes}, got {payload.nbytes}",
-                path=stream.name,
-            )
+        items = _items(stream, block.count, payload)
         _check_index(stream.name, block.index + block.count)
         known = stream.next_index - block.index
         if known >= block.count:
@@ -215,8 +219,8 @@ class Ingest:
         if stream.work and stream.work_bytes + payload.nbytes > self._limits.window_bytes:
             stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
             return stream
-        items = _items(stream.format, block.count, payload)[known:]
-        stream.put(Arrived(items, time_ahead(block.t_ns, known, stream.format.rate_hz)))
+        new = items.behind(known) if isinstance(items, Jpegs) else items[known:]
+        stream.put(Arrived(new, time_ahead(block.t_ns, known, stream.format.rate_hz)))
         stream.is_lost = False
         return stream
 
@@ -299,7 +303,21 @@ class Ingest:
             )
 
 
-def _items(format: Format, n: int, payload: memoryview) -> Items:
+def _items(stream: Stream, n: int, payload: memoryview) -> Items | Jpegs:
+    try:
+        if stream.encoding == "jpeg":
+            return received(stream.format, n, payload)
+        return _raw(stream.format, n, payload)
+    except FormatError as error:
+        raise Refused("bad_payload", str(error), path=stream.name) from error
+
+
+def _raw(format: Format, n: int, payload: memoryview) -> Items:
+    if payload.nbytes != n * format.item_bytes:
+        raise FormatError(
+            f"{n} items of {format.item_bytes} bytes make {n * format.item_bytes}, "
+            f"got {payload.nbytes}"
+        )
     flat = np.frombuffer(payload, np.dtype(format.dtype).newbyteorder("<"))
     # A frame may begin at any address, and compiled kernels want whole numbers in their places.
     aligned = flat if flat.flags.aligned else flat.copy()
@@ -323,6 +341,8 @@ def _check_format(asked: wire.Open) -> None:
         )
     try:
         check_labels("the stream", asked.format)
+        if asked.encoding == "jpeg":
+            jpeg.check_format(asked.format)
     except FormatError as error:
         raise Refused("bad_format", str(error), path=asked.stream) from error
 

@@ -5,9 +5,11 @@ run at once in different threads. What comes of it is taken over by the service,
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from corrente_service.events import Event, Wanted
 from corrente_service.ingest import Arrived, LeftOut, Stream, Swapped, Work
+from corrente_service.jpeg import Jpegs
 from corrente_service.runner import Runner
 
 JOB_BLOCKS = 16
@@ -15,37 +17,46 @@ JOB_BYTES = 4 << 20
 """How much of a stream's work one job takes, or one block."""
 
 
+class Result(NamedTuple):
+    """What came of a piece of work; `spoilt` of its items could not be decoded."""
+
+    events: list[Event]
+    spoilt: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """The first of a stream's work. They stay in its queue until the job is done.
 
-    `events` has a list for every piece of work, once it has run.
+    `results` has one for every piece of work, once it has run.
     """
 
     stream: Stream
     works: tuple[Work, ...]
     want: Wanted
-    events: list[list[Event]] = field(default_factory=list[list[Event]])
+    results: list[Result] = field(default_factory=list[Result])
 
     @property
-    def payload_bytes(self) -> int:
+    def decoded_bytes(self) -> int:
         """Bytes of the items it is about."""
-        return sum(work.items.nbytes for work in self.works if isinstance(work, Arrived))
+        return sum(work.decoded_bytes for work in self.works if isinstance(work, Arrived))
 
     def run(self, runner: Runner) -> None:
         """Does the work."""
         for work in self.works:
-            self.events.append(self._do(runner, work))
+            self.results.append(self._do(runner, work))
 
-    def _do(self, runner: Runner, work: Work) -> list[Event]:
+    def _do(self, runner: Runner, work: Work) -> Result:
         name = self.stream.name
         if isinstance(work, Arrived):
-            return runner.push(name, work.items, work.t_ns, self.want)
+            if isinstance(work.items, Jpegs):
+                return Result(*runner.push_jpegs(name, work.items, work.t_ns, self.want))
+            return Result(runner.push(name, work.items, work.t_ns, self.want))
         if isinstance(work, LeftOut):
-            return runner.gap(name, work.stop, self.want)
+            return Result(runner.gap(name, work.stop, self.want))
         if isinstance(work, Swapped):
-            return runner.swap(name, work.pipelines)
-        return runner.end(name, self.want)
+            return Result(runner.swap(name, work.pipelines))
+        return Result(runner.end(name, self.want))
 
 
 def first_job(stream: Stream, want: Wanted, one_by_one: bool) -> Job:
@@ -58,5 +69,5 @@ def first_job(stream: Stream, want: Wanted, one_by_one: bool) -> Job:
         works.append(work)
         if isinstance(work, Swapped):  # then other stages may be wanted
             break
-        left -= work.items.nbytes if isinstance(work, Arrived) else 0
+        left -= work.decoded_bytes if isinstance(work, Arrived) else 0
     return Job(stream, tuple(works), want)

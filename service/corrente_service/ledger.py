@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DropReason = str
-"""Why items were dropped: `pipeline_error`."""
+"""Why items were dropped: `pipeline_error`, `bad_jpeg`."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,8 @@ class StreamLedger:
 
     def drop(self, items: int, reason: DropReason) -> None:
         """Counts items that were taken in, and that some pipeline did not get through."""
-        self.dropped[reason] += items
+        if items:
+            self.dropped[reason] += items
 
     def add(self, other: "StreamLedger") -> None:
         """Sums another ledger into this one."""

@@ -13,11 +13,14 @@ import numpy as np
 
 from corrente import topics
 from corrente.format import Format, Items
+from corrente.wire import GapReason
 from corrente_pipelines import Pipeline, Plan
 from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
+from corrente_service.jpeg import Jpegs, decoded
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
 from corrente_service.source import Run, Source
+from corrente_service.timing import time_ahead
 
 
 class Taken(NamedTuple):
@@ -130,13 +133,36 @@ class Runner:
             events += source.outputs(run, before, outputs)
         return events
 
-    def gap(self, stream: str, stop: int, want: Wanted) -> list[Event]:
+    def push_jpegs(
+        self, stream: str, jpegs: Jpegs, t_ns: int, want: Wanted
+    ) -> tuple[list[Event], int]:
+        """Decodes the stream's next items and pushes them; says how many could not be decoded.
+
+        Those are a gap: dropped, as nobody left them out.
+        """
+        source = self._sources[stream]
+        start, spoilt = source.next_index, 0
+        events: list[Event] = []
+        for part in decoded(jpegs, source.format):
+            if isinstance(part, int):
+                events += self.gap(stream, source.next_index + part, want, "dropped")
+                spoilt += part
+            else:
+                ahead = source.next_index - start
+                events += self.push(
+                    stream, part, time_ahead(t_ns, ahead, source.format.rate_hz), want
+                )
+        return events, spoilt
+
+    def gap(
+        self, stream: str, stop: int, want: Wanted, reason: GapReason = "source"
+    ) -> list[Event]:
         """Leaves out the source items up to `stop`: every pipeline finishes, and starts there."""
         source = self._sources[stream]
         start, source.next_index = source.next_index, stop
         events: list[Event] = []
         if "" in want:
-            events.append(Missing(Topic(stream, "", ""), start, stop))
+            events.append(Missing(Topic(stream, "", ""), start, stop, reason))
         for run in tuple(source.runs.values()):
             before = run.plan.positions(run.states)
             try:
@@ -150,7 +176,8 @@ class Runner:
             for stage, tail in tails.items():
                 lost = before[stage] + len(tail)
                 if lost < after[stage]:
-                    events.append(Missing(Topic(stream, run.name, stage), lost, after[stage]))
+                    topic = Topic(stream, run.name, stage)
+                    events.append(Missing(topic, lost, after[stage], reason))
         return events
 
     def end(self, stream: str, want: Wanted) -> list[Event]:

@@ -21,7 +21,7 @@ from corrente_service import report
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event, Topic
 from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Swapped, Work
-from corrente_service.job import Job, first_job
+from corrente_service.job import Job, Result, first_job
 from corrente_service.ledger import StreamLedger
 from corrente_service.limits import Limits
 from corrente_service.runner import Runner, Taken
@@ -312,8 +312,8 @@ class Service:
         left = TURN_BYTES
         while left > 0 and stream.work and not self.egress.holds(stream.name):
             job = self._first_job(stream)
-            left -= job.payload_bytes
-            if job.payload_bytes >= HEAVY_BYTES or self.runner.is_heavy(stream.name):
+            left -= job.decoded_bytes
+            if job.decoded_bytes >= HEAVY_BYTES or self.runner.is_heavy(stream.name):
                 stream.is_working = True
                 self._jobs.append(job)
                 return
@@ -326,23 +326,27 @@ class Service:
 
     def _take_over(self, job: Job) -> None:
         stream = job.stream
-        for events in job.events:
-            self._done(stream, stream.take(), events)
+        for result in job.results:
+            self._done(stream, stream.take(), result)
         self._due[stream.name] = stream
         if not stream.work:
             self._busy.pop(stream.name, None)
 
-    def _done(self, stream: Stream, work: Work, events: Sequence[Event]) -> None:
-        is_whole = not _say_defects(events)
-        self.egress.offer(events)
-        if isinstance(work, Arrived) and is_whole:
-            stream.ledger.process(len(work.items))
-        elif isinstance(work, Arrived):
-            stream.ledger.drop(len(work.items), "pipeline_error")
+    def _done(self, stream: Stream, work: Work, result: Result) -> None:
+        is_whole = not _say_defects(result.events)
+        self.egress.offer(result.events)
+        if isinstance(work, Arrived):
+            _say_spoilt(stream, result.spoilt)
+            stream.ledger.drop(result.spoilt, "bad_jpeg")
+            rest = len(work.items) - result.spoilt
+            if is_whole:
+                stream.ledger.process(rest)
+            else:
+                stream.ledger.drop(rest, "pipeline_error")
         elif isinstance(work, Finished):
             self._ended(stream)
         elif isinstance(work, Swapped):
-            self._swapped(stream, events)
+            self._swapped(stream, result.events)
 
     def _swapped(self, stream: Stream, events: Sequence[Event]) -> None:
         where = (stream.name, stream.taken_index)
@@ -463,6 +467,12 @@ def _say_defects(events: Sequence[Event]) -> bool:
     for (stream, pipeline), error in defects.items():
         log.error("pipeline failed stream=%s pipeline=%s %s", stream, pipeline, error)
     return bool(defects)
+
+
+def _say_spoilt(stream: Stream, items: int) -> None:
+    """Logs the first items of a stream that could not be decoded; all of them are counted."""
+    if items and not stream.ledger.dropped["bad_jpeg"]:
+        log.warning("bad jpeg stream=%s items=%d", stream.name, items)
 
 
 def _fitting(taken: Taken) -> Taken:

@@ -59,6 +59,15 @@ def test_at_its_own_pace_a_block_leaves_when_it_would_have_been_measured(daemon,
     assert blocks[1].t_ns - blocks[0].t_ns == 50_000_000
 
 
+def test_frames_go_out_as_jpegs_where_they_are_asked_to(daemon, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8), "uint8"))
+    argv = [daemon.address, "cam/1", str(tmp_path / "x.npy"), "--rate-hz", "30", "--jpeg", "--fast"]
+    assert pub(argv) == 0
+    assert daemon.hears(wire.Open)[0].encoding == "jpeg"
+    assert pub([daemon.address, "s", "sine", "--jpeg"]) == 1
+    assert "is for frames of uint8" in capsys.readouterr().err
+
+
 def test_items_of_a_live_source_are_of_now_and_wait_for_nothing(daemon):
     format = Format(kind="signal", shape=(1,), rate_hz=1e-9)
     source = Source(format, lambda: iter(np.zeros((2, 1, 1), "float32")), is_live=True)

@@ -2,9 +2,12 @@
 
 import threading
 import time
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from scipy.ndimage import uniform_filter1d
 
 from corrente import NoPipeline, Publisher, Subscriber, Timeout, status
@@ -51,6 +54,35 @@ def test_the_snippet_of_the_documentation_runs(serve, deadline_s):
     assert (first.stream, first.pipeline, first.stage) == ("imu/7", "activity", "smooth")
     assert rest[-1].last
     assert not any(block.gap for block in rest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(480, 640), (48, 64, 3)], ids=["by the pool", "in the loop"])
+def test_frames_that_were_sent_as_jpegs_come_as_the_library_decodes_them(serve, deadline_s, shape):
+    address = serve(SPEC).address
+    drawn = np.random.default_rng(1).integers(0, 256, (20, *shape), "uint8")
+    x = np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in drawn])
+    with Subscriber(address, "cam/door", timeout_s=deadline_s) as sub, Publisher(address) as pub:
+        with pytest.warns(NoPipeline):
+            cam = pub.open("cam/door", shape, 30, "uint8", encoding="jpeg")
+        cam.send(x[:3])
+        for frame in x[3:]:
+            cam.send(frame)
+        cam.end(timeout_s=deadline_s)
+        blocks = list(sub)
+        counted = status(address, deadline_s)["items"]
+    y = np.concatenate([block.data for block in blocks])
+    expected: Any
+    for sent, came in zip(x, y, strict=True):
+        if len(shape) == 2:
+            jpeg = simplejpeg.encode_jpeg(sent[..., None], 90, "GRAY", "Gray")
+            expected = cv2.imdecode(np.frombuffer(jpeg, "uint8"), cv2.IMREAD_GRAYSCALE)
+        else:
+            jpeg = simplejpeg.encode_jpeg(sent, 90, "RGB", "420")
+            expected = simplejpeg.decode_jpeg(jpeg, "RGB")
+        assert np.array_equal(came, expected)
+    assert not any(block.gap for block in blocks)
+    assert (counted["accepted"], counted["processed"], counted["dropped"]) == (20, 20, {})
 
 
 @pytest.mark.slow
