@@ -77,6 +77,7 @@ class Stream:
     taken_index: int
     work: deque[Work] = field(default_factory=deque[Work])
     work_bytes: int = 0
+    stamped: tuple[int, int] | None = None  # index and time of the last block
     is_lost: bool = False  # items are missing; what lies behind them is not accepted
     is_rewind_due: bool = False  # and the publisher has yet to be asked for them
     is_ending: bool = False
@@ -88,6 +89,7 @@ class Stream:
         """Queues what arrived in order, or is to happen before the next item."""
         self.work.append(work)
         if isinstance(work, Arrived):
+            self._stamp(work.t_ns)
             self.next_index += len(work.items)
             self.work_bytes += work.items.nbytes
             self.ledger.accept(len(work.items))
@@ -100,6 +102,15 @@ class Stream:
         """Items are missing: the publisher is asked for them once."""
         self.is_rewind_due |= not self.is_lost
         self.is_lost = True
+
+    def _stamp(self, t_ns: int) -> None:
+        """Compares the time of the next item with what the last block lets expect of it."""
+        if self.stamped is not None:
+            index, before_ns = self.stamped
+            rate_hz = self.format.rate_hz
+            expected_ns = time_ahead(before_ns, self.next_index - index, rate_hz)
+            self.ledger.stamp(t_ns, before_ns, expected_ns, 1e9 / rate_hz)
+        self.stamped = self.next_index, t_ns
 
     @property
     def in_flight(self) -> int:

@@ -15,15 +15,28 @@ DropReason = str
 
 @dataclass(slots=True)
 class StreamLedger:
-    """Counts of a stream's items since it was opened."""
+    """Counts of a stream's items since it was opened, and of blocks whose time is odd.
+
+    `backward`: earlier than the block before. `jittered`: not earlier, but more than half an item's
+    time off what the block before lets expect.
+    """
 
     accepted: int = 0
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter[DropReason])
+    jittered: int = 0
+    backward: int = 0
 
     def accept(self, items: int) -> None:
         """Counts items taken in."""
         self.accepted += items
+
+    def stamp(self, t_ns: int, before_ns: int, expected_ns: int, item_ns: float) -> None:
+        """Looks at a block's time, and counts it where it is odd."""
+        if t_ns < before_ns:
+            self.backward += 1
+        elif abs(t_ns - expected_ns) > item_ns / 2:
+            self.jittered += 1
 
     def process(self, items: int) -> None:
         """Counts items that every pipeline of the stream has had."""
@@ -39,6 +52,8 @@ class StreamLedger:
         self.accepted += other.accepted
         self.processed += other.processed
         self.dropped.update(other.dropped)
+        self.jittered += other.jittered
+        self.backward += other.backward
 
     def is_balanced(self, in_flight: int) -> bool:
         """Whether every accepted item is accounted for, where so many wait."""
@@ -52,6 +67,10 @@ class StreamLedger:
             "in_flight": in_flight,
             "dropped": dict(self.dropped),
         }
+
+    def stamps(self) -> dict[str, int]:
+        """The counts of odd times as plain values."""
+        return {"jittered": self.jittered, "backward": self.backward}
 
 
 @dataclass(slots=True)

@@ -42,6 +42,7 @@ def counts(ingest: Ingest, runner: Runner, egress: Egress, ended: StreamLedger) 
             for peer, sub in egress.subscriptions.items()
         ],
         "items": streams.snapshot(sum(in_flight.values())),
+        "stamps": streams.stamps(),
         "egress": subscriptions.snapshot(sum(queued.values())),
     }
 
@@ -58,4 +59,5 @@ def _stream(stream: Stream, taken: Taken, in_flight: int) -> dict[str, Any]:
         "pipelines": list(taken.pipelines),
         "notes": [note[:NOTE_LENGTH] for note in taken.notes],
         "items": stream.ledger.snapshot(in_flight),
+        "stamps": stream.ledger.stamps(),
     }

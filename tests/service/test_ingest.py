@@ -359,3 +359,59 @@ def test_what_an_owner_sent_before_it_lost_and_regained_the_stream_is_fenced(exc
     former.open(takeover=True)
     late = wire.Block(before.id, before.epoch, 0, 1, 0)
     assert former.say(late, ramp(0, 1).tobytes())[0].code == "fenced"
+
+
+def stamps(exchange: Exchange) -> dict[str, int]:
+    found: dict[str, int] = exchange.service.report(0.0)["streams"]["imu/7"]["stamps"]
+    return found
+
+
+MS = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("t_ns", "counted"),
+    [
+        (100 * MS, (0, 0)),  # ten items of 10 ms behind the first block
+        (105 * MS, (0, 0)),
+        (95 * MS, (0, 0)),
+        (105 * MS + 1, (1, 0)),
+        (95 * MS - 1, (1, 0)),
+        (0, (1, 0)),
+        (-1, (0, 1)),
+        (wire.MAX_INDEX, (1, 0)),
+        (-wire.MAX_INDEX - 1, (0, 1)),
+    ],
+)
+def test_a_time_that_is_odd_is_counted_and_breaks_nothing(exchange, t_ns, counted):
+    publisher = exchange.client()
+    publisher.open()
+    publisher.send(0, 10, t_ns=0)
+    assert publisher.send(10, 20, t_ns=t_ns)[0].next_index == 20
+    assert stamps(exchange) == {"jittered": counted[0], "backward": counted[1]}
+    assert exchange.service.report(0.0)["stamps"] == stamps(exchange)
+    publisher.end(20)
+    assert exchange.service.report(0.0)["stamps"]["jittered"] == counted[0]
+
+
+def test_what_is_expected_follows_the_last_block_over_gaps_and_repetitions(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    publisher.send(0, 10, t_ns=0)
+    publisher.send(10, 20, t_ns=500 * MS)  # odd; from here on all is even
+    publisher.send(10, 20, t_ns=500 * MS)
+    publisher.send(15, 30, t_ns=550 * MS)
+    publisher.open(index=100)
+    publisher.send(100, 110, t_ns=1400 * MS)
+    assert stamps(exchange) == {"jittered": 1, "backward": 0}
+
+
+@pytest.mark.parametrize("rate_hz", [5e-324, 1e-300, 1e300, 1.7e308])
+@pytest.mark.parametrize("t_ns", [-wire.MAX_INDEX - 1, 0, wire.MAX_INDEX])
+def test_no_rate_and_no_time_ends_the_daemon(exchange, rate_hz, t_ns):
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7", "imu/7/mean/*")
+    assert kinds([publisher.open("imu/7", format_of((2,), rate_hz))]) == ["Opened"]
+    for start in (0, 10, 20):
+        assert publisher.send(start, start + 10, t_ns=t_ns)[0].next_index == start + 10
+    assert publisher.end(30)[-1].ended

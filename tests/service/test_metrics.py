@@ -15,7 +15,7 @@ def samples(exchange: Exchange) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            series = found.setdefault(sample.name, {})
+            series = found.setdefault(sample.name + sample.labels.get("how", ""), {})
             stream = sample.labels.get("stream", "")
             assert stream not in series, "two samples of one series"
             series[stream] = sample.value
@@ -48,6 +48,27 @@ def test_labels_are_bounded_and_nothing_is_left_out():
     assert len(accepted) == metrics.MAX_STREAMS + 1
     assert accepted["(other)"] == sum(range(100, 120))
     assert sum(accepted.values()) == sum(range(120))
+
+
+def test_odd_times_are_counted_by_stream_and_those_that_ended_together():
+    exchange = Exchange(MEAN)
+    publisher = exchange.client()
+    for stream in ("imu/1", "imu/2"):
+        publisher.open(stream)
+        for start, t_ns in enumerate((100, 200_000_000, 0, 300_000_000, -5)):
+            publisher.send(start, start + 1, t_ns=t_ns)
+        if stream == "imu/1":
+            publisher.end(5)
+    text = metrics.text(exchange.service.report(1.0)).decode()
+    found = {
+        (sample.labels["stream"], sample.labels["how"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "corrente_stream_odd_times_total"
+    }
+    assert found == {
+        (stream, how): 2 for stream in ("imu/2", "(other)") for how in ("jittered", "backward")
+    }
 
 
 @pytest.mark.parametrize("name", ["other", "others"])
