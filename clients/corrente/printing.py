@@ -1,6 +1,8 @@
 """`corrente sub`: the blocks of topics, a line each."""
 
 from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ import numpy as np
 from corrente import wire
 from corrente.arguments import plain_parser
 from corrente.block import Block
+from corrente.saving import Recording
 from corrente.subscriber import Subscriber
 
 MOST_CHANNELS = 6
@@ -26,6 +29,15 @@ def parser() -> ArgumentParser:
         help="STREAM/PIPELINE/STAGE, or STREAM; * is one level, ** any number",
     )
     parser.add_argument("--json", action="store_true", help="JSON, with the items of signals")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="PATH",
+        help="also to a file: .npz (any topics, with the index of every item and the gaps), .csv "
+        "(one signal, with indices), .wav (one signal; a gap is silence, up to a minute), or a "
+        "new folder (frames of one topic, a png each, named by its index). Gaps are told as they "
+        "come. Ctrl-C leaves a valid file, an npz is written then. To miss nothing: --policy wait",
+    )
     parser.add_argument("--since", type=_since, default="now", metavar="now|first|INDEX")
     parser.add_argument("--policy", choices=["drop", "wait"], default="drop")
     parser.add_argument("--queue", type=int, default=256, help="blocks that may wait")
@@ -34,16 +46,22 @@ def parser() -> ArgumentParser:
 
 
 def print_blocks(options: Namespace) -> None:
-    """Print every block until the topics end."""
-    with Subscriber(
-        options.address,
-        *options.topics,
-        since=options.since,
-        policy=options.policy,
-        queue=options.queue,
-        timeout_s=options.timeout_s,
-    ) as subscriber:
+    """Print, and save, every block until the topics end."""
+    saving = Recording(options.save, options.topics) if options.save else None
+    with (
+        saving or nullcontext(),
+        Subscriber(
+            options.address,
+            *options.topics,
+            since=options.since,
+            policy=options.policy,
+            queue=options.queue,
+            timeout_s=options.timeout_s,
+        ) as subscriber,
+    ):
         for block in subscriber:
+            if saving is not None:
+                saving.save(block)
             line = json_line(block) if options.json else text_line(block)
             print(line, flush=True)
 

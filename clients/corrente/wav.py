@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corrente.errors import FormatError
-from corrente.format import Items
+from corrente.format import Format, Items
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 READABLE = {
@@ -30,10 +30,12 @@ WRITABLE = {
     "float32": FLOAT,
     "float64": FLOAT,
 }
-HEADER_BYTES = 44
-MAX_DATA_BYTES = (1 << 32) - 1 - HEADER_BYTES
+HEADER = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sI")
+"""`RIFF`, `fmt ` of 18 bytes, `fact` (how many items, which floats must say), `data`."""
+
+MAX_DATA_BYTES = (1 << 32) - 1 - HEADER.size
 PIECE_BYTES = 1 << 20
-MAX_CHANNELS = (1 << 16) - 1
+MAX_CHANNELS = 4096
 MAX_RATE_HZ = (1 << 32) - 1
 
 
@@ -61,6 +63,55 @@ class Layout(NamedTuple):
     def items(self) -> int:
         """How many there are."""
         return (self.stop - self.start) // self.item_bytes
+
+
+class WavWriter:
+    """Writes a signal's items behind a header that `close` completes.
+
+    Raises `FormatError` where the signal is none that a WAV holds, or more than 4 GiB long.
+    """
+
+    def __init__(self, path: Path, format: Format) -> None:
+        if format.kind != "signal" or format.dtype not in WRITABLE:
+            raise FormatError(
+                f"{path}: a wav holds signals of {', '.join(WRITABLE)}, got "
+                f"{format.kind} of {format.dtype}; an npz holds anything"
+            )
+        if format.rate_hz % 1 or format.rate_hz > MAX_RATE_HZ or format.channels > MAX_CHANNELS:
+            raise FormatError(
+                f"{path}: a wav has a whole rate and {MAX_CHANNELS} channels at most, got "
+                f"{format.rate_hz:g} Hz and {format.channels}; an npz holds anything"
+            )
+        self._path, self._format, self._bytes = path, format, 0
+        self._file = path.open("wb")
+        self._file.write(self._header())
+
+    def write(self, items: Items) -> None:
+        """The next items."""
+        if self._bytes + items.nbytes > MAX_DATA_BYTES:
+            raise FormatError(f"{self._path} is full: a wav holds 4 GiB; an npz holds more")
+        self._file.write(np.ascontiguousarray(items).tobytes())
+        self._bytes += items.nbytes
+
+    def close(self) -> None:
+        """Completes the file."""
+        with self._file as file:
+            file.truncate(HEADER.size + self._bytes)  # a write may have been interrupted
+            file.seek(HEADER.size + self._bytes)
+            file.write(b"\0" * (self._bytes % 2))
+            file.seek(0)
+            file.write(self._header())
+
+    def _header(self) -> bytes:
+        rate_hz, item_bytes = int(self._format.rate_hz), self._format.item_bytes
+        return HEADER.pack(
+            *(b"RIFF", HEADER.size - 8 + self._bytes + self._bytes % 2, b"WAVE"),
+            *(b"fmt ", 18, WRITABLE[self._format.dtype], self._format.channels, rate_hz),
+            min(rate_hz * item_bytes, (1 << 32) - 1),
+            *(item_bytes, 8 * item_bytes // self._format.channels, 0),
+            *(b"fact", 4, self._bytes // item_bytes),
+            *(b"data", self._bytes),
+        )
 
 
 def read_layout(path: Path) -> Layout:

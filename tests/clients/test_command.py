@@ -17,7 +17,7 @@ from corrente import Block, Format, Publisher, wire
 from corrente.command import pub, sub
 from corrente.playing import send
 from corrente.printing import json_line, text_line
-from corrente.sources import Source
+from corrente.sources import Source, read_items
 from tests.serving import DEADLINE_S
 
 CORRENTE = str(Path(sys.executable).with_name("corrente"))
@@ -190,3 +190,21 @@ def test_a_signal_ends_pub_and_leaves_the_stream(daemon):
     assert (process.returncode, out, err) == (130, b"", b"")
     daemon.hears(wire.Goodbye)
     assert "s" in daemon.streams
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["x.npz", "x.csv", "x.wav"])
+def test_a_signal_leaves_a_valid_file(daemon, tmp_path, name):
+    path = tmp_path / name
+    with running("sub", daemon.address, "s", "--json", "--save", str(path)) as process:
+        daemon.hears(wire.Credit)
+        daemon.say(wire.Announce(1, 1, "s", "", "", SIGNAL, 0))
+        daemon.say(wire.Block(1, 1, 0, 2, 0), X.tobytes())
+        assert json.loads(process.stdout.readline())["count"] == 2
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (0, b"")
+    assert err == f"corrente sub: {path}: 2 items, 0 gaps\n".encode()
+    source = read_items(f"{path}:s" if name == "x.npz" else str(path), 10)
+    saved = np.concatenate(list(source.blocks()))
+    assert np.array_equal(saved[:, -2:], X, equal_nan=True)

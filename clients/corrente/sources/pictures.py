@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from corrente.errors import FormatError
 from corrente.format import Items, format_of
+from corrente.opencv import opencv
 from corrente.sources.source import Source, known_rate
 
 IMAGES = (".png", ".jpg", ".jpeg")
@@ -18,7 +18,7 @@ VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 
 def images(folder: Path, rate_hz: float | None) -> Source:
     """A frame per image, in the order of their names."""
-    cv2 = _opencv(folder)
+    cv2 = opencv(folder)
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
     if not paths:
         raise FormatError(f"{folder} has no images ({', '.join(IMAGES)})")
@@ -48,7 +48,7 @@ def images(folder: Path, rate_hz: float | None) -> Source:
 
 def video(path: Path, rate_hz: float | None) -> Source:
     """The frames of a video, red first."""
-    cv2 = _opencv(path)
+    cv2 = opencv(path)
     path.open("rb").close()  # OpenCV would not say what is wrong
     capture: Any = cv2.VideoCapture(str(path))
     own_rate_hz, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -70,7 +70,7 @@ def camera(number: str, rate_hz: float | None) -> Source:
     `rate_hz` is asked of the camera, which may give another; that is then the rate.
     """
     name = f"camera:{number}"
-    cv2 = _opencv(name)
+    cv2 = opencv(name)
     if not number.isdecimal() or len(number) > MAX_DIGITS:
         raise FormatError(f"{name}: a camera has a small number, as camera:0")
     capture: Any = cv2.VideoCapture(int(number))
@@ -100,11 +100,3 @@ def _frames(capture: Any) -> Iterator[Items]:
             yield np.ascontiguousarray(image[..., ::-1])[np.newaxis]
     finally:
         capture.release()
-
-
-def _opencv(name: Path | str) -> ModuleType:
-    try:
-        import cv2
-    except ModuleNotFoundError as error:
-        raise FormatError(f"{name}: needs OpenCV: pip install 'corrente[camera]'") from error
-    return cv2
