@@ -230,8 +230,10 @@ class Ingest:
         if stream.work and stream.work_bytes + payload.nbytes > self._limits.window_bytes:
             stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
             return stream
-        new = items.behind(known) if isinstance(items, Jpegs) else items[known:]
-        stream.put(Arrived(new, time_ahead(block.t_ns, known, stream.format.rate_hz)))
+        if known:
+            # Copied: what waits must not keep the memory of what was known, which nobody counts.
+            items = items.behind(known) if isinstance(items, Jpegs) else items[known:].copy()
+        stream.put(Arrived(items, time_ahead(block.t_ns, known, stream.format.rate_hz)))
         stream.is_lost = False
         return stream
 

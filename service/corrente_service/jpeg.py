@@ -40,8 +40,9 @@ class Jpegs:
         return sum(map(len, self.parts)) + jpeg.SIZE_BYTES * len(self.parts)
 
     def behind(self, known: int) -> "Jpegs":
-        """Without the first `known`."""
-        return Jpegs(self.parts[known:], self.item_bytes) if known else self
+        """A copy without the first `known`."""
+        parts = (memoryview(bytes(part)) for part in self.parts[known:])
+        return Jpegs(tuple(parts), self.item_bytes)
 
 
 def received(format: Format, count: int, payload: memoryview) -> Jpegs:

@@ -1,12 +1,13 @@
 """The daemon's half of publishing, without a socket."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from corrente import wire
 from corrente.format import Format, format_of
-from tests.service.exchange import IMU, MEAN, Exchange, kinds, ramp
+from tests.service.exchange import IMU, MEAN, PATIENT, Exchange, kinds, ramp
 
 
 @pytest.fixture
@@ -68,6 +69,17 @@ def test_an_overlapping_block_is_trimmed(exchange):
     assert (first.index, first.count) == (0, 10)
     assert (second.index, second.count, second.t_ns) == (10, 2, 5_050_000_000)
     assert bytes(payload) == ramp(10, 12).tobytes()
+
+
+def test_what_waits_of_a_trimmed_block_does_not_keep_the_rest_of_it():
+    exchange = Exchange(PATIENT)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/up", policy="wait", queue=1, credit=0)
+    publisher.open()
+    for start in (0, 10, 11):
+        publisher.send(start, start + 10)
+    waiting: Any = exchange.service.ingest.streams["imu/7"].work[-1]
+    assert (len(waiting.items), waiting.items.base) == (1, None)
 
 
 def test_a_loss_gets_one_rewind_and_nothing_behind_it_is_taken(exchange):
