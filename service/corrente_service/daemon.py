@@ -93,7 +93,7 @@ class Daemon:
         self._send(self._service.dismiss())
         left_s = max(0.0, min(LINGER_S, deadline_s - self._clock()))  # a turn may have been long
         self._socket.set(zmq.LINGER, round(1000 * left_s))
-        log.info("stopped drained=%s", self._service.is_drained)
+        log.info("stopped", extra={"drained": self._service.is_drained})
 
     def _turn(self) -> None:
         self._poller.poll(0 if self._service.has_work else POLL_MS)

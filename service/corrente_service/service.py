@@ -267,9 +267,9 @@ class Service:
         formats, positions = self.runner.formats(name), self.runner.positions(name)
         self.egress.open(name, stream.epoch, formats, positions)
         taken = self.runner.taken(name)
-        log.info("stream opened stream=%s pipelines=%s", name, ",".join(taken.pipelines))
+        log.info("stream opened", extra={"stream": name, "pipelines": taken.pipelines})
         for note in taken.notes:
-            log.warning("not taken stream=%s %s", name, note)
+            log.warning("not taken", extra={"stream": name, "reason": note})
         return stream
 
     def _subscribe(self, peer: bytes, asked: wire.Subscribe) -> None:
@@ -362,7 +362,7 @@ class Service:
         if stream.peer is not None:
             ack = wire.Ack(stream.id, stream.epoch, stream.next_index, ended=True)
             self._send(stream.peer, ack)
-        log.info("stream ended stream=%s items=%d", stream.name, stream.ledger.accepted)
+        log.info("stream ended", extra={"stream": stream.name, "items": stream.ledger.accepted})
 
     def _finish(self, stream: Stream) -> None:
         """Ends a stream in its publisher's stead, whoever would hold it back."""
@@ -420,20 +420,20 @@ class Service:
             peer for peer, known in self._peers.items() if now_s - known.seen_s > wire.SILENCE_S
         ]
         for peer in silent:
-            log.info("peer silent peer=%s", peer.hex())
+            log.info("peer silent", extra={"peer": peer.hex()})
             self.forget(peer, now_s)
         for peer in self.egress.stalled(now_s):
             reason = (
                 f"the queue was full and nothing granted for {self._limits.stall_timeout_s:g} s "
                 "under policy='wait'"
             )
-            log.warning("subscriber cut peer=%s %s", peer.hex(), reason)
+            log.warning("subscriber cut", extra={"peer": peer.hex(), "reason": reason})
             self._send(peer, wire.Goodbye(reason))
             self.forget(peer, now_s)
         for stream in self.ingest.idle(now_s):
             if stream.is_working:
                 continue
-            log.info("stream abandoned stream=%s", stream.name)
+            log.info("stream abandoned", extra={"stream": stream.name})
             self._finish(stream)
 
     def _check_running(self) -> None:
@@ -465,7 +465,9 @@ def _say_defects(events: Sequence[Event]) -> bool:
         if isinstance(event, Ended) and event.error
     }
     for (stream, pipeline), error in defects.items():
-        log.error("pipeline failed stream=%s pipeline=%s %s", stream, pipeline, error)
+        log.error(
+            "pipeline failed", extra={"stream": stream, "pipeline": pipeline, "reason": error}
+        )
     return bool(defects)
 
 

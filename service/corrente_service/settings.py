@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, DirectoryPath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     folder: DirectoryPath = Path()
     bind: Annotated[str, AfterValidator(_bindable)] = "tcp://127.0.0.1:5555"
     http: Annotated[str, AfterValidator(_servable)] = "127.0.0.1:8080"
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
 
     @property

@@ -420,7 +420,8 @@ def test_a_bad_spec_ends_serve_with_its_place(tmp_path):
 
 def test_whoever_serves_other_machines_is_warned(serve, daemon):
     serving = serve(MEAN, arguments=("--bind", "tcp://0.0.0.0:0"))
-    assert "WARNING tcp://0.0.0.0:0 can be reached from other machines" in serving.log()
+    assert "WARNING other machines can reach this" in serving.log()
+    assert "address=tcp://0.0.0.0:0\n" in serving.log()
     assert "other machines" not in daemon.log()
 
 

@@ -15,7 +15,7 @@ import zmq
 
 from corrente.wire import INSTANCE_BYTES
 from corrente_pipelines import warm
-from corrente_service import settings
+from corrente_service import logs, settings
 from corrente_service.commands.appearance import plain_app
 from corrente_service.daemon import Daemon
 from corrente_service.folder import Folder, FolderError
@@ -61,15 +61,13 @@ def serve(
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
     try:
         chosen = settings.read(folder=folder, bind=bind, http=http)
         specs = Folder(chosen.folder)
     except (settings.SettingsError, FolderError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
+    logs.set_up(chosen.log_format, chosen.log_level)
     warm()
     service = Service(
         specs.pipelines.values(),
@@ -89,12 +87,12 @@ def serve(
             raise typer.Exit(2) from None
         daemon.stop_on_signals()
         if web is not None:
-            web.start(settings.reachable(daemon.endpoint))
+            web.start(settings.reachable(daemon.endpoint), chosen.log_format)
         for exposed in chosen.exposed:
             log.warning(
-                "%s can be reached from other machines, and clients are not authenticated yet: "
+                "other machines can reach this, and clients are not authenticated yet: "
                 "keep the port on a trusted network",
-                exposed,
+                extra={"address": exposed},
             )
         stack.enter_context(Watch(specs, service.runner.rehearse, service.swap))
         typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")

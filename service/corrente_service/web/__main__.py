@@ -8,6 +8,7 @@ import threading
 
 import uvicorn
 
+from corrente_service import logs
 from corrente_service.web.app import create_app
 
 GRACE_S = 1
@@ -19,10 +20,12 @@ def main() -> None:
     parser.add_argument("--address", required=True, help="where the daemon is")
     parser.add_argument("--socket", type=int, required=True, help="a listening socket's number")
     parser.add_argument("--lifeline", type=int, required=True, help="a pipe's reading end")
+    parser.add_argument("--log-format", required=True, choices=logs.FORMATS)
     given = parser.parse_args()
+    logs.set_up(given.log_format, "warning")
     config = uvicorn.Config(
         create_app(given.address),
-        log_level="warning",
+        log_config=None,
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,

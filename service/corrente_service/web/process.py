@@ -26,14 +26,14 @@ class WebProcess:
         self._leave_by_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, address: str) -> None:
+    def start(self, address: str, log_format: str) -> None:
         """Starts the process; from now on somebody answers."""
         end, self._lifeline = os.pipe()
         listening = self._socket.fileno()
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
             [
                 *(sys.executable, "-m", "corrente_service.web", "--address", address),
-                *("--socket", str(listening), "--lifeline", str(end)),
+                *("--socket", str(listening), "--lifeline", str(end), "--log-format", log_format),
             ],
             pass_fds=(listening, end),
             stdin=subprocess.DEVNULL,
