@@ -15,7 +15,7 @@ import zmq
 
 from corrente.wire import INSTANCE_BYTES
 from corrente_pipelines import warm
-from corrente_service import logs, settings
+from corrente_service import effective, logs, settings
 from corrente_service.commands.appearance import plain_app
 from corrente_service.daemon import Daemon
 from corrente_service.folder import Folder, FolderError
@@ -49,6 +49,28 @@ def serve(
             show_default="CORRENTE_HTTP, or 127.0.0.1:8080",
         ),
     ] = None,
+    assigned: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any setting, such as limits.streams=100; may be said again.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A TOML file of settings, as --show-config prints it; flags and environment come "
+            "first.",
+            show_default="CORRENTE_CONFIG, or none",
+        ),
+    ] = None,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print the settings and their origins; end.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --show-config: as JSON.")] = False,
 ) -> None:
     """Run the pipelines in a folder over the streams that come.
 
@@ -61,8 +83,14 @@ def serve(
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    if as_json and not show_config:
+        raise typer.BadParameter("goes with --show-config", param_hint="--json")
     try:
-        chosen = settings.read(folder=folder, bind=bind, http=http)
+        told = settings.choose(config, assigned or (), folder=folder, bind=bind, http=http)
+        if show_config:
+            typer.echo(effective.as_json(told) if as_json else effective.toml(told))
+            return
+        chosen = told.settings
         specs = Folder(chosen.folder)
     except (settings.SettingsError, FolderError) as error:
         typer.echo(error, err=True)
