@@ -22,23 +22,30 @@ PREFIX = "CORRENTE_"
 FILE = "config"
 """The flag, and the variable, that name the file. It is no setting: a file names no other."""
 
-_BIND = re.compile(r"tcp://([^/:\s]+|\[[0-9a-fA-F:]+\]):\d{1,5}|ipc://\S+")
-_HTTP = re.compile(r"([^/:\s]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+_HTTP = re.compile(r"([^/:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+_BIND = re.compile(rf"tcp://{_HTTP.pattern}|ipc://\S+")
+_MAX_PORT = 65535
+_PORTS = f"with a port up to {_MAX_PORT}, 0 for any free one"
 
 
 class SettingsError(ValueError):
     """A setting that cannot be; its text has a line for each."""
 
 
+def _is_like(form: re.Pattern[str], address: str) -> bool:
+    match = form.fullmatch(address)
+    return match is not None and int(match["port"] or 0) <= _MAX_PORT
+
+
 def _bindable(endpoint: str) -> str:
-    if not _BIND.fullmatch(endpoint):
-        raise ValueError("must be tcp://HOST:PORT or ipc://PATH, with port 0 for any free one")
+    if not _is_like(_BIND, endpoint):
+        raise ValueError(f"must be tcp://HOST:PORT or ipc://PATH, {_PORTS}")
     return endpoint
 
 
 def _servable(address: str) -> str:
-    if address and not _HTTP.fullmatch(address):
-        raise ValueError("must be HOST:PORT, with port 0 for any free one, or empty for none")
+    if address and not _is_like(_HTTP, address):
+        raise ValueError(f"must be HOST:PORT, {_PORTS}, or empty for none")
     return address
 
 

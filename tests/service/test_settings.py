@@ -33,7 +33,9 @@ OTHERS = {
     [
         ({"bind": "127.0.0.1:5555"}, "bind: must be tcp://HOST:PORT or ipc://PATH"),
         ({"bind": "udp://127.0.0.1:5555"}, "bind: must be tcp://"),
+        ({"bind": "tcp://127.0.0.1:65536"}, "bind: must be tcp://HOST:PORT or ipc://PATH"),
         ({"http": "8080"}, "http: must be HOST:PORT"),
+        ({"http": "127.0.0.1:65536"}, "http: must be HOST:PORT, with a port up to 65535"),
         ({"folder": "/nowhere"}, "folder: Path does not point to a directory, got '/nowhere'"),
         ({"limits": {"streams": 0}}, "limits.streams: "),
         ({"limits": {"streams": 0}}, "got '0' (from --limits.streams)"),
