@@ -1,6 +1,7 @@
 """What the daemon is told, and what is wrong with it."""
 
 import json
+import math
 import socket
 import tomllib
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_everything_that_is_wrong_is_said_at_once():
     peers=st.integers(1, 1 << 60),
     stall_s=st.floats(0, exclude_min=True, allow_nan=False),
 )
+@hypothesis.example(path='\x7f\\"#é', level="debug", peers=1, stall_s=math.inf)
 def test_what_is_shown_as_toml_is_a_file_of_the_same_settings(
     tmp_path_factory, path, level, peers, stall_s
 ):
