@@ -27,8 +27,8 @@ COPY . .
 RUN pip install --no-deps --force-reinstall . \
  && find /opt/corrente -type d \( -name tests -o -path '*/onnx/backend/test' \) -prune -exec rm -r {} +
 
-# Kernels are compiled here, for processors with AVX2 (x86-64-v3) and for any: those of the machine
-# that builds would fit few others. 512-bit vectors gain nothing over AVX2, AVX2 up to 1.6 over SSE2.
+# Kernels are compiled here, for processors with AVX2 (x86-64-v3) and for any: made for the very
+# machine that builds, they would fit few others (docs/decisions/0004-kernels-for-any-processor.md).
 ENV NUMBA_CACHE_DIR=/var/cache/corrente NUMBA_CPU_FEATURES=
 RUN mkdir $NUMBA_CACHE_DIR \
  && for cpu in generic $(grep -qw avx2 /proc/cpuinfo && echo x86-64-v3); do \
