@@ -28,7 +28,7 @@ RUN pip install --no-deps --force-reinstall . \
  && find /opt/corrente -type d \( -name tests -o -path '*/onnx/backend/test' \) -prune -exec rm -r {} +
 
 # Kernels are compiled here, for processors with AVX2 (x86-64-v3) and for any: made for the very
-# machine that builds, they would fit few others (docs/decisions/0004-kernels-for-any-processor.md).
+# machine that builds, they would fit few others (docs/decisions/0005-kernels-for-any-processor.md).
 ENV NUMBA_CACHE_DIR=/var/cache/corrente NUMBA_CPU_FEATURES=
 RUN mkdir $NUMBA_CACHE_DIR \
  && for cpu in generic $(grep -qw avx2 /proc/cpuinfo && echo x86-64-v3); do \

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from corrente_service.logs import Text
 from tests.serving import Serving, write_specs
 
 
@@ -20,3 +21,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
             return stack.enter_context(Serving(folder, *arguments, **settings))
 
         yield start
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is logged, its text with the fields that the service's lines have."""
+    caplog.handler.setFormatter(Text())
+    return caplog

@@ -74,12 +74,12 @@ class Folder:
         self._served, self._errors = _agreed(self._specs, before)
         for file, error in sorted(self._errors.items()):
             if error != errors.get(file):
-                log.error("spec refused, it stays what it was: %s", error)
+                log.error("spec refused, it stays what it was", extra={"reason": error})
         return self._served != before
 
     def _complain(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
-            log.error("the folder cannot be read, its pipelines stay: %s", trouble)
+            log.error("the folder cannot be read, its pipelines stay", extra={"reason": trouble})
         self._trouble = trouble
 
 

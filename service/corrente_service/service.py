@@ -349,11 +349,11 @@ class Service:
             self._swapped(stream, result.events)
 
     def _swapped(self, stream: Stream, events: Sequence[Event]) -> None:
-        where = (stream.name, stream.taken_index)
+        where = {"stream": stream.name, "index": stream.taken_index}
         for name in sorted({event.topic.pipeline for event in events}):
-            log.info("pipeline swapped pipeline=%s stream=%s index=%d", name, *where)
+            log.info("pipeline swapped", extra={"pipeline": name, **where})
         for reason in self.runner.refused(stream.name):
-            log.warning("not swapped stream=%s index=%d %s", *where, reason)
+            log.warning("not swapped", extra={**where, "reason": reason})
 
     def _ended(self, stream: Stream) -> None:
         self.egress.close(stream.name)
@@ -380,7 +380,7 @@ class Service:
         while self._swaps:
             pipelines = self._swaps.popleft()
             self.runner.pipelines = self.egress.pipelines = pipelines
-            log.info("pipelines now are %s", ",".join(pipelines))
+            log.info("pipelines changed", extra={"pipelines": list(pipelines)})
             for stream in self.ingest.streams.values():
                 if not stream.is_ending:
                     stream.put(Swapped(pipelines))

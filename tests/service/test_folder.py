@@ -124,7 +124,7 @@ def test_a_bad_file_is_refused_once_and_what_it_was_stays_until_it_is_right(
     assert polls(folder) == NOTHING
     assert folder.pipelines == before
     (record,) = caplog.records
-    assert reason in record.message
+    assert reason in vars(record)["reason"]
     write(tmp_path / "patient.yaml", {**PATIENT, "stages": TALL["stages"]})
     assert polls(folder) == TAKEN  # one bad file does not hold another up
     write(tmp_path / "mean.yaml", TALL)

@@ -1,5 +1,6 @@
 """Pipelines that change while their streams run, as a subscriber sees it."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -225,7 +226,7 @@ def test_where_a_change_does_not_fit_the_pipeline_before_goes_on(caplog) -> None
     assert (streams["imu/7"]["swapped"], streams["imu/7"]["pipelines"]) == ({}, ["mean"])
     (note,) = streams["imu/7"]["notes"]
     assert "the pipeline takes 3, the stream has 2; it goes on as it was before" in note
-    assert f"not swapped stream=imu/7 index=50 {note}" in caplog.text
+    assert f"not swapped stream=imu/7 index=50 reason={json.dumps(note)}" in caplog.text
     swap(exchange, spec(smooth=SMOOTH))
     assert exchange.service.report(0.0)["streams"]["imu/7"]["notes"] == []
     publisher.end(100)
