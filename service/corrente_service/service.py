@@ -474,7 +474,7 @@ def _say_defects(events: Sequence[Event]) -> bool:
 def _say_spoilt(stream: Stream, items: int) -> None:
     """Logs the first items of a stream that could not be decoded; all of them are counted."""
     if items and not stream.ledger.dropped["bad_jpeg"]:
-        log.warning("bad jpeg stream=%s items=%d", stream.name, items)
+        log.warning("bad jpeg", extra={"stream": stream.name, "items": items})
 
 
 def _fitting(taken: Taken) -> Taken:
