@@ -50,6 +50,10 @@ class Daemon:
         self._socket.set(zmq.RCVHWM, RECEIVE_HWM)
         self._socket.set(zmq.SNDHWM, SEND_HWM)
         self._socket.set(zmq.LINGER, round(1000 * LINGER_S))
+        # ZeroMQ keeps what it has for a peer as long as TCP stands, and that of a stopped process
+        # stands for ever; its own heartbeats end it, and free that memory.
+        self._socket.set(zmq.HEARTBEAT_IVL, round(1000 * wire.HEARTBEAT_S))
+        self._socket.set(zmq.HEARTBEAT_TIMEOUT, round(1000 * wire.SILENCE_S))
         try:
             self._socket.bind(bind)
         except zmq.ZMQError:
