@@ -12,8 +12,8 @@ class Limits(BaseModel):
     streams: int = Field(default=4096, ge=1)
     window_bytes: int = Field(default=8 << 20, ge=1 << 10, le=1 << 30)
     """Payload a publisher may have unacknowledged, per stream."""
-    queue_bytes: int = Field(default=64 << 20, ge=1 << 20)
-    """Payload that waits for a subscriber's credit, per subscription."""
+    queue_bytes: int = Field(default=16 << 20, ge=1 << 20)
+    """What waits for a subscriber's credit, per subscription; as much as 16 MiB may be sent."""
     state_bytes: int = Field(default=256 << 20, ge=1 << 10)
     """What a pipeline may have to remember of a stream, by its plan."""
     stall_timeout_s: float = Field(default=10.0, gt=0)

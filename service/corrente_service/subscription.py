@@ -7,8 +7,11 @@ from corrente import wire
 from corrente_service.ledger import SubscriptionLedger
 
 GRANT_BLOCKS = 1024
-GRANT_BYTES = 64 << 20
+GRANT_BYTES = 16 << 20
 """What one `Credit` may add to what was sent. The socket's high-water mark lies far beyond."""
+
+ENTRY_BYTES = 512
+"""What an entry of the queue takes besides its payload: header, objects."""
 
 Frames = list[wire.Buffer]
 
@@ -23,12 +26,22 @@ class Parcel(NamedTuple):
     payload_bytes: int
     frames: Frames
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return self.payload_bytes + ENTRY_BYTES
+
 
 class Notice(NamedTuple):
     """An encoded announcement, gap or end of a topic: needs no credit, is never dropped."""
 
     id: int
     frames: Frames
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return len(self.frames[0]) + ENTRY_BYTES
 
 
 class Subscription:
@@ -83,10 +96,10 @@ class Subscription:
     def offer(self, entry: Parcel | Notice) -> None:
         """Queues an entry. Where that is too much, and the policy says so, the oldest go."""
         self._waiting.append(entry)
+        self._waiting_bytes += entry.size
         if isinstance(entry, Parcel):
             self.ledger.offer(entry.stop - entry.start)
             self._waiting_blocks += 1
-            self._waiting_bytes += entry.payload_bytes
         self._advance()
         while self.policy == "drop" and self._is_overfull:
             self._drop_oldest()
@@ -116,9 +129,11 @@ class Subscription:
 
     @property
     def _is_overfull(self) -> bool:
-        return self._waiting_blocks > self._queue_blocks or (
-            self._waiting_blocks > 1 and self._waiting_bytes > self._queue_bytes
-        )
+        if not self._waiting:
+            return False
+        # The oldest may have any size; notices count, as there may be no end of them.
+        behind = self._waiting_bytes - self._waiting[0].size
+        return self._waiting_blocks > self._queue_blocks or behind > self._queue_bytes
 
     @property
     def _has_credit(self) -> bool:
@@ -131,26 +146,26 @@ class Subscription:
             if isinstance(entry, Parcel):
                 if not self._has_credit:
                     return
-                self._unqueue(entry)
                 self._sent_blocks += 1
                 self._sent_bytes += entry.payload_bytes
                 self.ledger.send(entry.stop - entry.start)
-            self._waiting.popleft()
+            self._unqueue()
             self._say_lost(entry.id)
             self._leaving.append(entry.frames)
 
     def _drop_oldest(self) -> None:
-        entry = self._waiting.popleft()
+        entry = self._unqueue()
         assert isinstance(entry, Parcel)
-        self._unqueue(entry)
         self.ledger.drop(entry.stop - entry.start)
         # Whatever lay between two lost parcels of a topic was a notice, which has said it before.
         _, start, _ = self._lost.get(entry.id, (0, entry.start, 0))
         self._lost[entry.id] = (entry.epoch, start, entry.stop)
 
-    def _unqueue(self, entry: Parcel) -> None:
-        self._waiting_blocks -= 1
-        self._waiting_bytes -= entry.payload_bytes
+    def _unqueue(self) -> Parcel | Notice:
+        entry = self._waiting.popleft()
+        self._waiting_blocks -= isinstance(entry, Parcel)
+        self._waiting_bytes -= entry.size
+        return entry
 
     def _say_lost(self, id: int) -> None:
         lost = self._lost.pop(id, None)
