@@ -5,6 +5,7 @@ stream. In a pattern `*` stands for one level and `**` for any number of levels,
 """
 
 import re
+from functools import cache
 
 from corrente.errors import FormatError
 
@@ -79,3 +80,25 @@ def matches(pattern: str, name: str) -> bool:
         else:
             return False
     return all(level == "**" for level in wanted[at:])
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there is a name that matches both patterns.
+
+    >>> overlap("imu/**/smooth", "*/activity/*")
+    True
+    >>> overlap("imu/*", "*/activity/*")
+    False
+    """
+    ours, theirs = one.split("/"), other.split("/")
+
+    @cache
+    def meet(i: int, j: int) -> bool:
+        if i == len(ours) or j == len(theirs):
+            return all(level == "**" for level in (*ours[i:], *theirs[j:]))
+        pair = (ours[i], theirs[j])
+        if "**" in pair:  # it stands for no more, or for the other's level, too
+            return meet(i + 1, j) or meet(i, j + 1)
+        return ("*" in pair or ours[i] == theirs[j]) and meet(i + 1, j + 1)
+
+    return meet(0, 0)

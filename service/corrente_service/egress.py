@@ -205,15 +205,14 @@ class Egress:
             raise Refused("bad_pattern", str(error), path=pattern) from error
         if policy == "drop":
             return
-        levels = pattern.split("/")
-        pipeline = self.pipelines.get(levels[-2]) if len(levels) > 2 else None
-        if pipeline is None or not pipeline.backpressure or levels[-1] == "**":
+        patient = (name for name, made in self.pipelines.items() if made.backpressure)
+        if not any(topics.overlap(pattern, f"*/**/{name}/*") for name in patient):
             raise Refused(
                 "no_backpressure",
-                "policy='wait' needs a topic that names a pipeline with back-pressure",
+                "policy='wait' is for topics of pipelines with back-pressure; this matches none",
                 path=pattern,
-                remedy="put `backpressure: true` into the pipeline's spec and name it in the "
-                "topic, as STREAM/PIPELINE/STAGE, or use policy='drop'",
+                remedy="put `backpressure: true` into the pipeline's spec and name its topics, "
+                "STREAM/PIPELINE/STAGE, or use policy='drop'",
             )
 
     def _attach_all(self, live: _Live, index: int) -> None:

@@ -1,9 +1,11 @@
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corrente import FormatError
-from corrente.topics import check_pattern, check_stream, matches
+from corrente.topics import check_pattern, check_stream, matches, overlap
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,16 @@ def is_match_by_definition(wanted: list[str], levels: list[str]) -> bool:
 def test_matching_is_the_definition(wanted, levels):
     expected = is_match_by_definition(wanted, levels)
     assert matches("/".join(wanted), "/".join(levels)) is expected
+
+
+@given(*[st.lists(st.sampled_from(["*", "**", "a", "b"]), min_size=1, max_size=3)] * 2)
+def test_patterns_overlap_where_a_name_matches_both(one, other):
+    # Of a longer name, some level is there for `**` alone, and could be left out.
+    names = [n for size in range(1, 7) for n in product("ab", repeat=size)]
+    expected = any(
+        is_match_by_definition(one, name) and is_match_by_definition(other, name) for name in names
+    )
+    assert overlap("/".join(one), "/".join(other)) is expected
 
 
 @pytest.mark.parametrize("level", ["**", "**/*", "**/a"])

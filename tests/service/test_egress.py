@@ -141,6 +141,23 @@ def test_a_queue_is_bounded_in_bytes_too():
     assert [m.index for m in said if isinstance(m, wire.Block)] == [3, 4]
 
 
+@pytest.mark.slow
+def test_what_needs_no_credit_is_bounded_too():
+    exchange = Exchange(queue_bytes=1 << 20)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("**", credit=0)
+    publisher.open("imu/7")
+    publisher.send(0, 10)
+    other = exchange.client()
+    for k in range(1000):  # what they tell stands behind that block
+        other.open(f"s{k}")
+        other.end(0)
+    publisher.end(10)
+    said = subscriber.heard()
+    assert kinds(said) == ["Announce", *["Announce", "End"] * 1000, "Gap", "End"]
+    assert (said[-2].start, said[-2].stop) == (0, 10)
+
+
 def test_a_gap_and_an_end_pass_without_credit_behind_what_is_lost(exchange):
     publisher, subscriber = exchange.client(), exchange.client()
     subscriber.subscribe("imu/7", credit=0, queue=1)
@@ -275,13 +292,32 @@ def test_only_so_many_topics_that_ended_are_remembered(exchange):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["imu/7", "imu/7/mean/smooth", "**", "imu/7/patient/**", "imu/*/*/smooth"]
+    "pattern", ["imu/7", "imu/*", "imu/7/mean/smooth", "**/mean/*", "patient/up"]
 )
-def test_waiting_needs_a_topic_that_names_a_pipeline_with_backpressure(pattern):
+def test_waiting_needs_topics_of_a_pipeline_with_backpressure(pattern):
     exchange = Exchange(MEAN, PATIENT)
     (refused,) = exchange.client().subscribe(pattern, policy="wait")
     assert refused.code == "no_backpressure"
     assert "backpressure: true" in refused.remedy
+
+
+def test_nobody_waits_where_no_pipeline_has_backpressure(exchange):
+    (refused,) = exchange.client().subscribe("**", policy="wait")
+    assert refused.code == "no_backpressure"
+
+
+@pytest.mark.parametrize("pattern", ["**", "imu/7/**", "*/*/*/*", "imu/7/*/up", "**/patient/*"])
+def test_a_pattern_waits_for_what_has_backpressure_and_gets_nothing_else(pattern):
+    exchange = Exchange(MEAN, PATIENT)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe(pattern, policy="wait", queue=1, credit=0)
+    publisher.open()
+    acked = [publisher.send(start, start + 10)[0].next_index for start in (0, 10, 20)]
+    assert acked == [10, 10, 10]
+    said = subscriber.say(wire.Credit(100, 1 << 30))
+    announced = {(m.pipeline, m.stage) for m in said if isinstance(m, wire.Announce)}
+    assert ("patient", "up") in announced
+    assert {pipeline for pipeline, _ in announced} == {"patient"}
 
 
 def test_a_waiting_subscriber_holds_the_publisher_and_loses_nothing():
