@@ -5,6 +5,7 @@ stream. In a pattern `*` stands for one level and `**` for any number of levels,
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from corrente.errors import FormatError
@@ -61,25 +62,7 @@ def matches(pattern: str, name: str) -> bool:
     >>> matches("imu/**", "imu/7/activity/smooth")
     True
     """
-    wanted, levels = pattern.split("/"), name.split("/")
-    at = passed = 0
-    # Where to go back to: behind the last `**`, at the first level it does not stand for. No `**`
-    # before it need stand for more, as the last one can: so it takes the product of both lengths.
-    last_stars, behind = -1, 0
-    while passed < len(levels):
-        here = wanted[at] if at < len(wanted) else ""
-        if here == "**":
-            last_stars, behind = at, passed
-            at += 1
-        elif here in ("*", levels[passed]):
-            at += 1
-            passed += 1
-        elif last_stars >= 0:
-            behind += 1
-            at, passed = last_stars + 1, behind
-        else:
-            return False
-    return all(level == "**" for level in wanted[at:])
+    return Patterns((pattern,)).match(name)
 
 
 def overlap(one: str, other: str) -> bool:
@@ -102,3 +85,43 @@ def overlap(one: str, other: str) -> bool:
         return ("*" in pair or ours[i] == theirs[j]) and meet(i + 1, j + 1)
 
     return meet(0, 0)
+
+
+class Patterns:
+    """Several patterns at once, where any may match: how many they are hardly matters.
+
+    The bits of an integer are the places before each pattern's levels, and behind its last; those
+    that a name can have come to are found level by level, for all patterns together.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._begin = self._stars = self._done = 0
+        self._passing: dict[str, int] = {"*": 0}  # a level -> the places it leads on from
+        place = 1
+        for pattern in patterns:
+            self._begin |= place
+            before = ""
+            for level in pattern.split("/"):
+                if level == before == "**":
+                    continue
+                if level == "**":
+                    self._stars |= place
+                else:
+                    self._passing[level] = self._passing.get(level, 0) | place
+                place <<= 1
+                before = level
+            self._done |= place
+            place <<= 1
+        self._begin = self._skip(self._begin)
+
+    def match(self, name: str) -> bool:
+        """Whether one of them stands for the name."""
+        places, any_level = self._begin, self._passing["*"]
+        for level in name.split("/"):
+            passing = places & (any_level | self._passing.get(level, 0))
+            places = self._skip(passing << 1 | places & self._stars)
+        return bool(places & self._done)
+
+    def _skip(self, places: int) -> int:
+        # `**` stands for no level, too. There are no two of them in a row.
+        return places | (places & self._stars) << 1

@@ -239,7 +239,7 @@ class Egress:
             pipeline = self.pipelines.get(topic.pipeline)
             if pipeline is None or not pipeline.backpressure:
                 return False
-        return any(topics.matches(pattern, topic.name) for pattern in subscription.patterns)
+        return subscription.matches(topic.name)
 
     def may_hold(self, stream: str) -> bool:
         """Whether a subscriber with back-pressure has a topic of the stream."""

@@ -4,6 +4,7 @@ from collections import deque
 from typing import NamedTuple
 
 from corrente import wire
+from corrente.topics import Patterns
 from corrente_service.ledger import SubscriptionLedger
 
 GRANT_BLOCKS = 1024
@@ -53,6 +54,7 @@ class Subscription:
     def __init__(self, peer: bytes, asked: wire.Subscribe, queue_bytes: int) -> None:
         self.peer = peer
         self.patterns = asked.patterns
+        self.matches = Patterns(asked.patterns).match
         self.since = asked.since
         self.policy = asked.policy
         self.ledger = SubscriptionLedger()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corrente import FormatError
-from corrente.topics import check_pattern, check_stream, matches, overlap
+from corrente.topics import Patterns, check_pattern, check_stream, matches, overlap
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def test_patterns_overlap_where_a_name_matches_both(one, other):
         is_match_by_definition(one, name) and is_match_by_definition(other, name) for name in names
     )
     assert overlap("/".join(one), "/".join(other)) is expected
+
+
+@given(st.lists(st.sampled_from(["a", "*/b", "**/b", "a/**", "*/**/a", "**/b/**", "**"])))
+def test_several_patterns_match_what_one_of_them_matches(wanted):
+    patterns = Patterns(wanted)
+    for levels in ("a", "b", "ab", "ba", "aba", "abba"):
+        name = "/".join(levels)
+        assert patterns.match(name) is any(matches(pattern, name) for pattern in wanted)
 
 
 @pytest.mark.parametrize("level", ["**", "**/*", "**/a"])
