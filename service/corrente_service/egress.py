@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,19 @@ class _Live:
     subscribers: list[Subscription] = field(default_factory=list[Subscription])
 
 
+class _Past(NamedTuple):
+    """A topic that ended before item `stop`, and what tells of it.
+
+    That is kept encoded, since a format with many labels takes ten times as much as its bytes.
+    """
+
+    topic: Topic
+    epoch: int
+    stop: int
+    announce: Notice
+    end: Notice
+
+
 class Egress:
     """Every live topic, and every subscription."""
 
@@ -51,7 +65,7 @@ class Egress:
         self._wanted: dict[str, Wanted] = {}
         self._holding: dict[str, list[Subscription]] = {}  # those with back-pressure, by stream
         self._unannounced: set[str] = set()  # streams that may owe somebody an announcement
-        self._ended: deque[tuple[_Live, int]] = deque(maxlen=ENDED_TOPICS)  # and where they ended
+        self._ended: deque[_Past] = deque(maxlen=ENDED_TOPICS)
         self.ended_topics = 0  # since the daemon began
         self.subscriptions: dict[bytes, Subscription] = {}
         self.left = SubscriptionLedger()
@@ -157,7 +171,10 @@ class Egress:
             for subscription in live.subscribers:
                 subscription.offer(notice)
             if isinstance(event, Ended):
-                self._ended.append((live, event.stop))
+                past = _Past(
+                    live.topic, live.epoch, event.stop, _announcement(live, event.stop), notice
+                )
+                self._ended.append(past)
                 self.ended_topics += 1
                 del found[event.topic]
                 changed.add(event.topic.stream)
@@ -223,16 +240,16 @@ class Egress:
     def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
         if self._takes(subscription, live.topic):
             live.subscribers.append(subscription)
-            _announce(live, subscription, index)
+            _announce(_announcement(live, index), live.epoch, subscription, index)
 
     def _tell_ended(self, subscription: Subscription, ended: int | None) -> None:
         """Tells of the topics that ended behind the first `ended` ones, as far as remembered."""
         missed = 0 if ended is None else max(0, self.ended_topics - ended)
         forgotten = max(0, len(self._ended) - missed)
-        for live, stop in islice(self._ended, forgotten, None):
-            if self._takes(subscription, live.topic):
-                _announce(live, subscription, stop)
-                subscription.offer(_notice(live, Ended(live.topic, stop)))
+        for past in islice(self._ended, forgotten, None):
+            if self._takes(subscription, past.topic):
+                _announce(past.announce, past.epoch, subscription, past.stop)
+                subscription.offer(past.end)
 
     def _takes(self, subscription: Subscription, topic: Topic) -> bool:
         if subscription.policy == "wait":
@@ -277,13 +294,13 @@ def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
         yield Parcel(live.id, live.epoch, index, index + len(items), len(payload), frames)
 
 
-def _announce(live: _Live, subscription: Subscription, index: int) -> None:
+def _announce(notice: Notice, epoch: int, subscription: Subscription, index: int) -> None:
     """Tells of a topic whose next item is `index`, and that what was before is not kept."""
-    subscription.offer(_announcement(live, index))
+    subscription.offer(notice)
     since = 0 if subscription.since == "first" else subscription.since
     if isinstance(since, int) and since < index:
-        gap = wire.Gap(live.id, live.epoch, since, index, "expired")
-        subscription.offer(Notice(live.id, wire.encode(gap)))
+        gap = wire.Gap(notice.id, epoch, since, index, "expired")
+        subscription.offer(Notice(notice.id, wire.encode(gap)))
 
 
 def _bytes(items: Items) -> memoryview:
