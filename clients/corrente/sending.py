@@ -24,6 +24,11 @@ class Kept:
     t_ns: int
     payload: memoryview
 
+    @property
+    def held_bytes(self) -> int:
+        """What it counts for in the window."""
+        return wire.BLOCK_BYTES + self.payload.nbytes
+
 
 @dataclass(eq=False, slots=True)
 class Outgoing:
@@ -41,7 +46,7 @@ class Outgoing:
     opened: wire.Opened | None = None
     next_index: int = 0
     kept: deque[Kept] = field(default_factory=deque[Kept])
-    kept_bytes: int = 0
+    kept_bytes: int = 0  # as the window counts them
     is_ending: bool = False
     ended: bool = False
     error: CorrenteError | None = None
@@ -58,7 +63,8 @@ class Outgoing:
         """Whether the window takes that much more; an empty one takes any block."""
         if self.opened is None:
             return False
-        return not self.kept or self.kept_bytes + payload_bytes <= self.opened.window_bytes
+        held_bytes = self.kept_bytes + wire.BLOCK_BYTES + payload_bytes
+        return not self.kept or held_bytes <= self.opened.window_bytes
 
 
 class Sending:
@@ -114,7 +120,7 @@ class Sending:
         """The next `count` items. The caller has seen that the window has room."""
         kept = Kept(outgoing.next_index, count, t_ns, payload)
         outgoing.kept.append(kept)
-        outgoing.kept_bytes += payload.nbytes
+        outgoing.kept_bytes += kept.held_bytes
         outgoing.next_index += count
         return [_block(outgoing, kept)] if outgoing.is_flowing else []
 
@@ -290,7 +296,7 @@ class Sending:
 def _drop(outgoing: Outgoing, next_index: int) -> None:
     """Let go of what is acknowledged."""
     while outgoing.kept and outgoing.kept[0].index + outgoing.kept[0].count <= next_index:
-        outgoing.kept_bytes -= outgoing.kept.popleft().payload.nbytes
+        outgoing.kept_bytes -= outgoing.kept.popleft().held_bytes
 
 
 def _block(outgoing: Outgoing, kept: Kept) -> Envelope:

@@ -37,6 +37,8 @@ MAX_TEXT = 4096
 MAX_NOTES = 64
 MAX_FRACTION = 1 << 53
 MAX_BLOCKS = 256
+BLOCK_BYTES = 128
+"""What a block counts for in a publisher's window, beyond its payload: it takes up room, too."""
 
 Buffer = bytes | bytearray | memoryview
 Encoding = Literal["raw", "jpeg"]
@@ -181,7 +183,8 @@ class Welcome(Message, frozen=True):
 class Opened(Message, frozen=True):
     """The stream is the asker's, from `next_index` on.
 
-    `window_bytes` may be sent without being acknowledged. `pipelines` take the stream; `notes` say
+    `window_bytes` may be sent without being acknowledged, a block counting for its payload and
+    `BLOCK_BYTES`. `pipelines` take the stream; `notes` say
     why others do not.
     """
 

@@ -38,6 +38,11 @@ class Arrived(NamedTuple):
         items = self.items
         return len(items) * items.item_bytes if isinstance(items, Jpegs) else items.nbytes
 
+    @property
+    def held_bytes(self) -> int:
+        """What it counts for in the publisher's window."""
+        return wire.BLOCK_BYTES + self.items.nbytes
+
 
 class LeftOut(NamedTuple):
     """The publisher goes on at item `stop`."""
@@ -76,7 +81,7 @@ class Stream:
     next_index: int
     taken_index: int
     work: deque[Work] = field(default_factory=deque[Work])
-    work_bytes: int = 0
+    work_bytes: int = 0  # payload, and so much for each block
     stamped: tuple[int, int] | None = None  # index and time of the last block
     is_lost: bool = False  # items are missing; what lies behind them is not accepted
     is_rewind_due: bool = False  # and the publisher has yet to be asked for them
@@ -87,16 +92,22 @@ class Stream:
 
     def put(self, work: Work) -> None:
         """Queues what arrived in order, or is to happen before the next item."""
+        if self.work and isinstance(work, LeftOut) and isinstance(self.work[-1], LeftOut):
+            self.work.pop()  # nothing lies between the two
         self.work.append(work)
         if isinstance(work, Arrived):
             self._stamp(work.t_ns)
             self.next_index += len(work.items)
-            self.work_bytes += work.items.nbytes
+            self.work_bytes += work.held_bytes
             self.ledger.accept(len(work.items))
         elif isinstance(work, LeftOut):
             self.next_index = work.stop
         elif isinstance(work, Finished):
             self.is_ending = True
+
+    def is_changed_by(self, asked: wire.Open) -> bool:
+        """Whether to open it like that ends it, or leaves items out."""
+        return self.format != asked.format or (asked.index or 0) > self.next_index
 
     def lose(self) -> None:
         """Items are missing: the publisher is asked for them once."""
@@ -122,7 +133,7 @@ class Stream:
         work = self.work.popleft()
         if isinstance(work, Arrived):
             self.taken_index += len(work.items)
-            self.work_bytes -= work.items.nbytes
+            self.work_bytes -= work.held_bytes
         elif isinstance(work, LeftOut):
             self.taken_index = work.stop
         return work
@@ -227,7 +238,8 @@ class Ingest:
         if known < 0:
             stream.lose()
             return stream
-        if stream.work and stream.work_bytes + payload.nbytes > self._limits.window_bytes:
+        held_bytes = stream.work_bytes + wire.BLOCK_BYTES + payload.nbytes
+        if stream.work and held_bytes > self._limits.window_bytes:
             stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
             return stream
         if known:

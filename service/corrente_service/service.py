@@ -27,6 +27,8 @@ from corrente_service.limits import Limits
 from corrente_service.runner import Runner, Taken
 from corrente_service.subscription import Frames
 
+VERSION = version("corrente")  # read from a file: a report must not cost that
+
 NOTES_BYTES = 16 << 10
 """Names and notes of an `Opened`, so that it stays within a header."""
 
@@ -144,7 +146,7 @@ class Service:
     def report(self, now_s: float) -> dict[str, Any]:
         """What the daemon is, and what it counts, as plain values."""
         return {
-            "version": version("corrente"),
+            "version": VERSION,
             "daemon": self.daemon.hex(),
             "ready": not self.is_stopping,
             "uptime_s": now_s - self._began_s,
@@ -236,11 +238,11 @@ class Service:
     def _open(self, peer: bytes, instance: bytes, asked: wire.Open) -> None:
         self._check_running()
         stream = self.ingest.find(asked, instance)
+        if stream is not None and stream.is_working and stream.is_changed_by(asked):
+            self._postponed.setdefault(stream.name, {})[peer] = asked
+            return
         if stream is not None and stream.format != asked.format:
-            if stream.is_working:
-                self._postponed.setdefault(stream.name, {})[peer] = asked
-                return
-            self._finish(stream)
+            self._replace(stream)
             stream = None
         if stream is None:
             stream = self._begin(peer, instance, asked)
@@ -259,6 +261,17 @@ class Service:
                 *taken,
             ),
         )
+
+    def _replace(self, stream: Stream) -> None:
+        """Ends a stream that is to begin anew, if there is room for what it still gives."""
+        if self.egress.holds(stream.name):
+            raise Refused(
+                "in_use",
+                "a subscriber with back-pressure holds the stream back",
+                path=stream.name,
+                remedy="try again in a moment",
+            )
+        self._finish(stream)
 
     def _begin(self, peer: bytes, instance: bytes, asked: wire.Open) -> Stream:
         stream = self.ingest.begin(asked, instance, peer)

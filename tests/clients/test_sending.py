@@ -30,11 +30,11 @@ def indices(said):
 class Talk:
     """A half that is welcomed, and has one stream open."""
 
-    def __init__(self):
+    def __init__(self, window_bytes=100):
         self.half = Sending()
         self.half.welcomed(DAEMON)
         self.stream, said = self.half.open("s", FORMAT)
-        self.hear(opened(ask(said).request))
+        self.hear(opened(ask(said).request, window_bytes=window_bytes))
 
     def hear(self, message):
         return self.half.received(message, NOTHING)
@@ -76,7 +76,8 @@ def test_it_goes_on_where_the_stream_is():
     assert stream.next_index == 43
 
 
-def test_the_window_is_what_is_not_acknowledged(talk):
+def test_the_window_is_what_is_not_acknowledged_and_every_block_counts():
+    talk = Talk(window_bytes=100 + 2 * wire.BLOCK_BYTES)
     talk.send(60)
     assert talk.stream.has_room(40)
     assert not talk.stream.has_room(41)
@@ -99,7 +100,8 @@ def test_an_acknowledgement_of_a_former_epoch_or_another_stream_says_nothing(tal
     talk.send(10)
     talk.hear(wire.Ack(7, 2, 10))
     talk.hear(wire.Ack(8, 1, 10))
-    assert talk.stream.kept_bytes == 10
+    assert talk.stream.oldest == 0
+    assert talk.stream.kept_bytes == 10 + wire.BLOCK_BYTES
 
 
 def test_a_rewind_sends_again_from_there_and_the_end_with_it(talk):

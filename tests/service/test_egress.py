@@ -358,10 +358,61 @@ def test_what_a_held_stream_has_is_bounded_by_the_window_and_asked_for_again():
         publisher.send(start, start + 20)
     stream = exchange.service.ingest.streams["imu/7"]
     assert stream.work_bytes <= 1024
+    assert len(stream.work) <= 1024 // wire.BLOCK_BYTES
     accepted = stream.next_index
     subscriber.say(wire.Credit(100, 1 << 30))
     rewinds = [m for m in publisher.heard() if isinstance(m, wire.Rewind)]
     assert [m.next_index for m in rewinds] == [accepted]
+
+
+def test_a_block_that_waits_goes_where_too_many_notices_wait_behind_it():
+    exchange = Exchange(queue_bytes=1 << 20)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7", credit=0)
+    publisher.open()
+    publisher.send(0, 10)
+    indices = range(20, 50_000, 10)
+    for index in indices:
+        publisher.open(index=index)
+    announce, *gaps = subscriber.heard()
+    assert announce.index == 0
+    assert (gaps[0].start, gaps[0].stop, gaps[0].reason) == (0, 10, "dropped")
+    assert [(gap.start, gap.stop) for gap in gaps[1:]] == [
+        (index - 10, index) for index in indices[: len(gaps) - 1]
+    ]
+    (subscription,) = exchange.service.egress.subscriptions.values()
+    assert subscription.is_empty
+    assert subscription.ledger.snapshot(0) == {"offered": 10, "sent": 0, "queued": 0, "dropped": 10}
+
+
+def test_notices_before_a_subscriber_with_back_pressure_hold_the_stream_back():
+    exchange = Exchange(PATIENT, queue_bytes=1 << 20, stall_timeout_s=1e9)
+    publisher, other, subscriber = exchange.client(), exchange.client(), exchange.client()
+    subscriber.subscribe("imu/*/patient/smooth", policy="wait", queue=9, credit=0)
+    publisher.open()
+    publisher.send(0, 10)
+    for _ in range(5000):
+        other.open("imu/8")
+        other.end(0)
+    (subscription,) = exchange.service.egress.subscriptions.values()
+    assert subscription.is_full
+    assert subscription._notice_bytes < (1 << 20) + 1000
+    assert other.say(wire.Ping()) == [wire.Pong()]
+    subscriber.say(wire.Credit(1, 1 << 30))
+    assert exchange.service.is_drained
+
+
+def test_a_stream_that_is_held_back_does_not_begin_anew_over_its_subscribers_head():
+    exchange = Exchange(PATIENT)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/smooth", policy="wait", queue=1, credit=0)
+    publisher.open()
+    publisher.send(0, 10)
+    wide = format_of((3,), rate_hz=100)
+    refused = publisher.open(format=wide, takeover=True)
+    assert (refused.code, refused.path) == ("in_use", "imu/7")
+    subscriber.say(wire.Credit(10, 1 << 30))
+    assert publisher.open(format=wide, takeover=True).next_index == 0
 
 
 def test_a_subscriber_that_stands_still_is_cut_and_the_stream_goes_on():

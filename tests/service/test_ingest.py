@@ -427,3 +427,17 @@ def test_no_rate_and_no_time_ends_the_daemon(exchange, rate_hz, t_ns):
     for start in (0, 10, 20):
         assert publisher.send(start, start + 10, t_ns=t_ns)[0].next_index == start + 10
     assert publisher.end(30)[-1].ended
+
+
+def test_gaps_that_follow_each_other_wait_as_one():
+    exchange = Exchange(PATIENT)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("imu/7/patient/smooth", policy="wait", queue=1, credit=0)
+    publisher.open()
+    publisher.send(0, 10)
+    for index in (20, 30, 40):
+        assert publisher.open(index=index).next_index == index
+    assert len(exchange.service.ingest.streams["imu/7"].work) == 1
+    heard = subscriber.say(wire.Credit(10, 1 << 30))
+    (gap,) = [message for message in heard if isinstance(message, wire.Gap)]
+    assert (gap.start, gap.stop, gap.reason) == (10, 40, "source")

@@ -150,6 +150,16 @@ def test_a_takeover_in_another_format_waits_for_the_job(exchange):
     assert exchange.service.ended.processed == 2
 
 
+def test_leaving_items_out_waits_for_the_job(exchange):
+    camera = exchange.client()
+    camera.open("cam/1", CAM)
+    send(camera, 0, 2)
+    assert camera.say(wire.Open(9, "cam/1", CAM, index=5)) == []
+    exchange.run_jobs()
+    (opened,) = [m for m in camera.heard() if isinstance(m, wire.Opened)]
+    assert (opened.request, opened.next_index) == (9, 5)
+
+
 def test_a_large_block_of_a_signal_is_handed_out_too(exchange):
     sensor = exchange.client()
     sensor.open("imu/7")
