@@ -215,5 +215,7 @@ def _advance(
     if skip:
         skip -= (passed := min(skip, len(inputs[0])))
         inputs = [items[passed:] for items in inputs]
-    memory, items = step.operator.step(state.memory, *inputs)
+    # A float64 beyond float32's range becomes an infinity: that is the answer, no reason to warn.
+    with np.errstate(over="ignore", invalid="ignore"):
+        memory, items = step.operator.step(state.memory, *inputs)
     return StageState(state.position, memory, queues, skip), items

@@ -118,3 +118,9 @@ def test_one_bad_sample_spoils_the_outputs_that_see_it_and_no_other() -> None:
     for stage in ({"op": "moving_average", "size": 4}, {"op": "gaussian", "size": 4, "sigma": 1}):
         y = applied(x, **stage).ravel()
         assert np.flatnonzero(np.isnan(y)).tolist() == [9, 10, 11, 12]  # n - 2 <= 10 <= n + 1
+
+
+@pytest.mark.parametrize("op", ["relu", "moving_average"])
+def test_a_number_beyond_float32_is_an_infinity_and_no_cause_for_a_warning(op: str) -> None:
+    size = {} if op == "relu" else {"size": 1}
+    assert applied([1e300, 2.0], op=op, **size).ravel().tolist() == [np.inf, 2.0]
