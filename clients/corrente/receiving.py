@@ -216,6 +216,7 @@ class Receiving:
             incoming, fresh.resume_index = fresh, known.due_index
         elif announce.id != known.announced.id:
             incoming = fresh  # ended and begun anew, so long ago that the end is not told
+            self._ids.pop(known.announced.id, None)
         else:
             incoming, known.announced, known.is_fresh = known, announce, False
             incoming.miss(announce.index, announce.index)
@@ -251,7 +252,9 @@ class Receiving:
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
         self._waiting.append(incoming.block(end.index, empty, 0, last=True))
-        del self._topics[incoming.name], self._ids[end.id]
+        del self._ids[end.id]
+        if self._topics.get(incoming.name) is incoming:
+            del self._topics[incoming.name]
         self._ended_ids.append(end.id)
         self._unended.discard(incoming.name)
 

@@ -317,6 +317,24 @@ def test_a_topic_may_end_and_begin_again():
     assert not talk.half.is_finished
 
 
+def test_an_id_is_forgotten_with_the_topic_that_another_took_the_place_of():
+    talk = Talk("t1")
+    talk.announce(1, name="t1")
+    talk.announce(2, name="t1")
+    talk.end(0, topic=2)
+    with pytest.raises(Disorder):
+        talk.end(0, topic=1)
+
+
+def test_an_id_may_be_announced_under_another_name():
+    talk = Talk("**")
+    talk.announce(1, name="t1")
+    talk.announce(1, name="t2")
+    talk.announce(2, name="t1")
+    talk.end(5, topic=2)
+    assert talk.taken() == [(5, 0, (0, 5))]
+
+
 def test_a_takeover_goes_on_with_the_indices():
     talk = Talk()
     talk.announce()
