@@ -41,6 +41,9 @@ HEAVY_BYTES = 1 << 17
 EXPIRY_S = 0.25
 """How often silence, standstill and abandonment are looked for."""
 
+REPORT_S = 0.1
+"""How far reports are apart at least: one may be of thousands of streams, and cost as much."""
+
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +85,7 @@ class Service:
         self._postponed: dict[str, dict[bytes, wire.Open]] = {}  # by stream, until its job is done
         self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
         self._swaps: deque[Mapping[str, Pipeline]] = deque()
+        self._told_s = now_s - REPORT_S
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
 
@@ -411,9 +415,10 @@ class Service:
         self._due.clear()
 
     def _tell(self, now_s: float) -> None:
-        """One report per turn for all who asked, however often they did: it may be large."""
-        if not self._asked:
+        """One report at a time for all who asked, however often they did: it may be large."""
+        if not self._asked or now_s - self._told_s < REPORT_S:
             return
+        self._told_s = now_s
         body = msgspec.msgpack.encode(self.report(now_s))
         for peer, request in self._asked.items():
             self._send(peer, wire.Report(request), body)

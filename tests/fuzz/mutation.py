@@ -76,7 +76,7 @@ class Mutator:
     def message(self, streams: Sequence[Stream], aim: Aim | None = None) -> list[bytes]:
         """The frames of the next message; most speak of `streams`, which should exist.
 
-        `aim` makes a valid message one that is understood: it changes the fields, gives the payload.
+        `aim` makes a valid message one that is understood: changes the fields, gives the payload.
         """
         chance = self.random.random
         if chance() < 0.02:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from corrente import wire
+from corrente_service.service import REPORT_S
 from tests.service.exchange import MEAN, PATIENT, Exchange, kinds, ramp
 
 
@@ -222,3 +223,13 @@ def test_a_stopping_service_refuses_what_is_new_and_finishes_what_is_in():
     exchange.deliver(exchange.service.dismiss())
     assert publisher.heard() == [wire.Goodbye("the daemon stops", reconnect=True)]
     assert kinds(subscriber.heard()) == ["Goodbye"]
+
+
+def test_reports_are_some_time_apart_however_often_they_are_asked_for(exchange):
+    client, other = exchange.client(), exchange.client()
+    assert client.say(wire.Status(1)) == [wire.Report(1)]
+    assert client.say(wire.Status(2)) == client.say(wire.Status(3)) == []
+    assert other.say(wire.Status(7)) == []
+    exchange.tick(after_s=REPORT_S)
+    assert client.heard() == [wire.Report(3)]
+    assert other.heard() == [wire.Report(7)]
