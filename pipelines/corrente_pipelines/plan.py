@@ -16,6 +16,9 @@ from corrente_pipelines.operator import State
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
+KNOWN_NEEDS = 16
+"""How many sets of wanted stages a plan knows the needs of; mostly there is one."""
+
 HEAVY_ITEM_BYTES = 16 << 10
 """An item of so many bytes takes a kernel longer than it takes to hand it to another thread."""
 
@@ -161,6 +164,8 @@ class Plan:
         if want is None:
             return frozenset(self.formats)
         if want not in self._needs:
+            if len(self._needs) >= KNOWN_NEEDS:
+                self._needs.clear()  # there are as many as sets of stages
             needed = {step.name for step in self.steps if not step.keeps_nothing} | want
             for step in reversed(self.steps):
                 if step.name in needed:

@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,18 @@ from corrente.format import format_of
 from tests.fuzz.corpus import LABELLED, TINY
 from tests.service.exchange import IMU, MEAN, PATIENT, Client, Exchange, ramp
 
-N = 3000
+N = 1500
 """Messages that fill what may be filled: a queue of notices, the topics that ended."""
 
 GROWTH = 0.1
 """Objects that each message behind those may leave behind."""
+
+WIDE: dict[str, Any] = {
+    **MEAN,
+    "name": "wide",
+    "for_each": "wide/*",
+    "stages": {f"s{n}": {"op": "relu", "from": "input"} for n in range(12)},
+}
 
 Flood = Callable[[int], object]
 FLOODS: dict[str, Callable[[Exchange], Flood]] = {}
@@ -137,6 +145,19 @@ def subscriptions_one_after_the_other(exchange):
 
 
 @flood
+def subscriptions_to_ever_other_sets_of_stages(exchange):
+    subscriber, publisher = exchange.client(), exchange.client()
+    publisher.open("wide/1")
+
+    def subscribe(k):
+        stages = [stage for n, stage in enumerate(WIDE["stages"]) if (k + 1) >> n & 1]
+        subscriber.subscribe(*(f"wide/1/wide/{stage}" for stage in stages), credit=0, queue=4)
+        publisher.send(k, k + 1)
+
+    return subscribe
+
+
+@flood
 def hellos_under_other_names(exchange):
     client = exchange.client()
     return lambda k: client.say(wire.Hello(1, 1, k.to_bytes(16, "big"), "x" * 255))
@@ -192,7 +213,7 @@ def test_a_flood_takes_up_no_more_the_longer_it_is(name, caplog):
     caplog.set_level("CRITICAL")  # what is captured takes up memory
     limits = {"window_bytes": 64 << 10, "queue_bytes": 1 << 20, "peers": 32, "streams": 32}
     # Nobody is cut for standing still: that would end the flood's cause.
-    exchange = Exchange(MEAN, PATIENT, stall_timeout_s=1e9, **limits)
+    exchange = Exchange(MEAN, PATIENT, WIDE, stall_timeout_s=1e9, **limits)
     once = FLOODS[name](exchange)
     blocks: list[int] = []
     for messages in (range(N), range(N, 2 * N)):
