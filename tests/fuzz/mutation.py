@@ -119,6 +119,8 @@ class Mutator:
             case "subscribe":
                 fields[2] = random.choices(PATTERNS, k=random.randint(1, 3))
                 fields[6] = random.choice((None,) * 9 + (0, 1 << 40))  # 0: all that is remembered
+            case "credit":
+                fields[1:3] = random.choices((0, 1, 7, 1 << 20, (1 << 63) - 1), k=2)
             case "block" | "end" if streams:
                 stream = random.choice(streams)
                 fields[1:3] = stream.id, stream.epoch
