@@ -120,7 +120,7 @@ def consume(half: Receiving) -> None:
         raise half.error
 
 
-CLIENTS = {
+CLIENTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "publisher": (Sending, publish),
     "subscriber": (lambda: Receiving(("imu/1/mean/smooth", "**"), "first", "drop", 16), consume),
 }
@@ -128,7 +128,8 @@ CLIENTS = {
 
 def converse(client: str, seed: int, messages: int) -> None:
     conversation = Conversation(seed)
-    conversation.run(*CLIENTS[client], messages)
+    begin, use = CLIENTS[client]
+    conversation.run(begin, use, messages)
     assert conversation.heard > messages // 3
     assert conversation.ended < messages // 5
 

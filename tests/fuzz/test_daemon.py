@@ -75,7 +75,15 @@ class Stranger:
         asked = self._asked.get(message.request) if isinstance(message, wire.Opened) else None
         if asked is not None and isinstance(message, wire.Opened):
             self._streams[message.id] = Stream(
-                asked.stream, message.id, message.epoch, asked.format, b"", None, 0, 0
+                name=asked.stream,
+                id=message.id,
+                epoch=message.epoch,
+                format=asked.format,
+                encoding=asked.encoding,
+                owner=self._name,
+                peer=self._name,
+                next_index=message.next_index,
+                taken_index=message.next_index,
             )
         elif isinstance(message, wire.Ack) and message.id in self._streams:
             self._streams[message.id].next_index = message.next_index
