@@ -20,8 +20,11 @@ from tests.service.exchange import IMU, MEAN, PATIENT, Client, Exchange, ramp
 N = 1500
 """Messages that fill what may be filled: a queue of notices, the topics that ended."""
 
-GROWTH = 0.1
-"""Objects that each message behind those may leave behind."""
+GROWTH = 0.5
+"""Objects that each message behind those may leave behind; what is left is one at least."""
+
+HELD = 10
+"""Items of a stream that is held back, to begin with."""
 
 WIDE: dict[str, Any] = {
     **MEAN,
@@ -44,7 +47,8 @@ def held(exchange: Exchange) -> Client:
     subscriber, publisher = exchange.client(), exchange.client()
     subscriber.subscribe("imu/7/patient/up", policy="wait", queue=1, credit=0)
     publisher.open()
-    publisher.send(0, 1)
+    publisher.send(0, HELD)
+    assert exchange.service.egress.holds("imu/7")
     return publisher
 
 
@@ -60,7 +64,7 @@ def standing(exchange: Exchange, policy: str = "drop") -> Client:
 @flood
 def blocks_of_one_item_into_a_held_stream(exchange):
     publisher = held(exchange)
-    return lambda k: publisher.send(1 + k, 2 + k)
+    return lambda k: publisher.send(HELD + k, HELD + 1 + k)
 
 
 @flood
@@ -69,7 +73,7 @@ def packed_blocks_into_a_held_stream(exchange):
     opened = publisher.opened
 
     def send(k):
-        blocks = tuple(wire.Block(opened.id, 1, 1 + 8 * k + n, 1, 0) for n in range(8))
+        blocks = tuple(wire.Block(opened.id, 1, HELD + 8 * k + n, 1, 0) for n in range(8))
         publisher.say(wire.Blocks(blocks, (8,) * 8), ramp(0, 8).tobytes())
 
     return send
@@ -78,7 +82,7 @@ def packed_blocks_into_a_held_stream(exchange):
 @flood
 def gaps_in_a_held_stream(exchange):
     publisher = held(exchange)
-    return lambda k: publisher.open(index=10 + 2 * k)
+    return lambda k: publisher.open(index=HELD + 10 + 2 * k)
 
 
 @flood
@@ -114,7 +118,9 @@ def formats_that_change_in_a_held_stream(exchange):
 
     def change(k):
         publisher.open("imu/7", formats[k % 2], takeover=True)
-        publisher.say(wire.Block(publisher.opened.id, publisher.opened.epoch, 0, 1, 0), bytes(8))
+        stream = exchange.service.ingest.streams["imu/7"]
+        block = wire.Block(stream.id, stream.epoch, stream.next_index, 1, 0)
+        publisher.say(block, bytes(stream.format.item_bytes))
 
     return change
 

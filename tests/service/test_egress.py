@@ -396,7 +396,7 @@ def test_notices_before_a_subscriber_with_back_pressure_hold_the_stream_back():
         other.end(0)
     (subscription,) = exchange.service.egress.subscriptions.values()
     assert subscription.is_full
-    assert subscription._notice_bytes < (1 << 20) + 1000
+    assert subscription._waiting_bytes < (1 << 20) + 2000
     assert other.say(wire.Ping()) == [wire.Pong()]
     subscriber.say(wire.Credit(1, 1 << 30))
     assert exchange.service.is_drained
