@@ -109,7 +109,7 @@ def test_an_overlapping_block_is_trimmed_and_the_window_counts_what_was_sent(exc
     parts = jpegs(frames(4))
     block = wire.Block(publisher.opened.id, publisher.opened.epoch, 0, 2, 0)
     exchange.service.handle(publisher.peer, wire.encode(block, sized(*parts[:2])), 0.0)
-    assert stream.work_bytes == len(sized(*parts[:2]))
+    assert stream.work_bytes == wire.BLOCK_BYTES + len(sized(*parts[:2]))
     send(publisher, 1, 3, sized(*parts[1:]))
     assert stream.work_bytes == 0
     found, _ = told(subscriber, CAM)
