@@ -52,9 +52,11 @@ class Process:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
-def wait_until(is_so: Callable[[], bool], deadline_s: float) -> None:
+def wait_until(
+    is_so: Callable[[], bool], deadline_s: float, about: Callable[[], object] = lambda: ""
+) -> None:
     """Until it is so in another process, which tells nobody; fails after `deadline_s`."""
     deadline = time.monotonic() + deadline_s
     while not is_so():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, about()
         time.sleep(0.02)

@@ -163,15 +163,16 @@ class Plan:
         """The stages wanted, those that remember, and all that they are made from."""
         if want is None:
             return frozenset(self.formats)
-        if want not in self._needs:
-            if len(self._needs) >= KNOWN_NEEDS:
-                self._needs.clear()  # there are as many as sets of stages
-            needed = {step.name for step in self.steps if not step.keeps_nothing} | want
-            for step in reversed(self.steps):
-                if step.name in needed:
-                    needed.update(step.inputs)
-            self._needs[want] = frozenset(needed)
-        return self._needs[want]
+        known = self._needs.get(want)
+        if known is not None:
+            return known
+        needed = {step.name for step in self.steps if not step.keeps_nothing} | want
+        for step in reversed(self.steps):
+            if step.name in needed:
+                needed.update(step.inputs)
+        if len(self._needs) >= KNOWN_NEEDS:
+            self._needs.clear()  # there are as many as sets of stages; another thread may read
+        return self._needs.setdefault(want, frozenset(needed))
 
 
 class Stream:

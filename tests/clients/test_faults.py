@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import pytest
 
-from corrente import AsyncPublisher, AsyncSubscriber, Publisher, Subscriber, wire
+from corrente import AsyncPublisher, AsyncSubscriber, Block, Publisher, Subscriber, wire
 from tests.faultproxy import FaultProxy
 
 SPEC = {
@@ -47,7 +47,7 @@ class Account:
             self.next_index = block.index + len(block.data)
             self.changed.notify_all()
 
-    def gather(self, blocks: Iterable) -> None:
+    def gather(self, blocks: Iterable[Block]) -> None:
         for block in blocks:
             self.add(block)
 

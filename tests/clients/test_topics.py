@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_star_is_one_level_and_two_are_any_number(pattern, name, is_match):
     assert matches(pattern, name) is is_match
 
 
-def is_match_by_definition(wanted: list[str], levels: list[str]) -> bool:
+def is_match_by_definition(wanted: list[str], levels: Sequence[str]) -> bool:
     if not wanted:
         return not levels
     first, *rest = wanted

@@ -69,7 +69,7 @@ def test_a_gigabyte_goes_past_one_that_stalls_in_bounded_memory(serve, stalled):
         with stalled(serving.address):
             before = daemon.memory_bytes
             daemon.forget_most()
-            blocks = []
+            blocks: list[tuple[tuple[int, int] | None, int]] = []
             reader = Thread(target=lambda: blocks.extend((b.gap, len(b.data)) for b in other))
             reader.start()
             frame = np.zeros(FRAME, "uint8")
