@@ -233,8 +233,9 @@ class Egress:
             )
 
     def _attach_all(self, live: _Live, index: int) -> None:
+        attached = set(live.subscribers)
         for subscription in self.subscriptions.values():
-            if subscription not in live.subscribers:
+            if subscription not in attached:
                 self._attach(live, subscription, index)
 
     def _attach(self, live: _Live, subscription: Subscription, index: int) -> None:
@@ -265,15 +266,15 @@ class Egress:
     def _count(self, stream: str) -> None:
         """Notes anew what is wanted of a stream, and who may hold it back."""
         wanted: dict[str, set[str]] = {}
-        holding: list[Subscription] = []
+        holding: dict[Subscription, None] = {}
         for live in self._live.get(stream, {}).values():
             if live.subscribers:
                 wanted.setdefault(live.topic.pipeline, set()).add(live.topic.stage)
             for subscription in live.subscribers:
-                if subscription.policy == "wait" and subscription not in holding:
-                    holding.append(subscription)
+                if subscription.policy == "wait":
+                    holding[subscription] = None
         self._wanted[stream] = {name: frozenset(stages) for name, stages in wanted.items()}
-        self._holding[stream] = holding
+        self._holding[stream] = list(holding)
         if stream not in self._live:
             del self._wanted[stream], self._holding[stream]
 
