@@ -19,11 +19,11 @@ from corrente.errors import Refused, WireError
 from corrente_pipelines import Pipeline
 from corrente_service import report
 from corrente_service.egress import Egress
-from corrente_service.events import Ended, Event, Topic
-from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Swapped, Work
-from corrente_service.job import Job, Result, first_job
-from corrente_service.ledger import StreamLedger
+from corrente_service.events import Topic
+from corrente_service.ingest import Ingest, Stream, Swapped
+from corrente_service.job import Job
 from corrente_service.limits import Limits
+from corrente_service.processing import Processing
 from corrente_service.runner import Runner, Taken
 from corrente_service.subscription import Frames
 
@@ -31,12 +31,6 @@ VERSION = version("corrente")  # read from a file: a report must not cost that
 
 NOTES_BYTES = 16 << 10
 """Names and notes of an `Opened`, so that it stays within a header."""
-
-TURN_BYTES = 1 << 18
-"""What a stream may have done in a turn, or one job: so the others are never far behind."""
-
-HEAVY_BYTES = 1 << 17
-"""So much of a stream at once takes long, whatever becomes of it."""
 
 EXPIRY_S = 0.25
 """How often silence, standstill and abandonment are looked for."""
@@ -73,15 +67,12 @@ class Service:
         self.runner = Runner(pipelines, limits)
         self.ingest = Ingest(limits)
         self.egress = Egress(limits, self.runner.pipelines)
-        self.ended = StreamLedger()
+        self.processing = Processing(self.ingest, self.runner, self.egress, self._send)
         self.refusals: Counter[str] = Counter()
         self.is_stopping = False
         self._began_s = now_s
         self._limits = limits
         self._peers: dict[bytes, _Peer] = {}
-        self._busy: dict[str, Stream] = {}  # streams with work
-        self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
-        self._jobs: list[Job] = []  # to be handed out
         self._postponed: dict[str, dict[bytes, wire.Open]] = {}  # by stream, until its job is done
         self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
         self._swaps: deque[Mapping[str, Pipeline]] = deque()
@@ -92,15 +83,12 @@ class Service:
     @property
     def is_drained(self) -> bool:
         """Whether all that was accepted has been processed and sent."""
-        return not self._busy and self.egress.is_empty
+        return self.processing.is_idle and self.egress.is_empty
 
     @property
     def has_work(self) -> bool:
         """Whether the next `tick` has something to do even if nothing comes before."""
-        return any(
-            not stream.is_working and not self.egress.holds(name)
-            for name, stream in self._busy.items()
-        )
+        return self.processing.has_work
 
     def handle(self, peer: bytes, frames: Sequence[wire.Buffer], now_s: float) -> None:
         """Takes in one message, whatever it is; `tick` gives the answers."""
@@ -115,10 +103,8 @@ class Service:
         """Does the work that came in, and what is due; gives all that is to be sent."""
         self._expire(now_s)
         self._swap()
-        for stream in tuple(self._busy.values()):
-            if not stream.is_working:
-                self._work(stream)
-        self._answer()
+        self.processing.turn()
+        self.processing.answer()
         self._tell(now_s)
         self._out += (Envelope(peer, frames) for peer, frames in self.egress.leaving())
         out, self._out = self._out, []
@@ -126,16 +112,12 @@ class Service:
 
     def jobs(self) -> list[Job]:
         """Work that takes long, each piece given out once: `run` it, then say that it is `done`."""
-        jobs, self._jobs = self._jobs, []
-        return jobs
+        return self.processing.jobs()
 
     def done(self, job: Job) -> None:
         """Takes over what a job gave; a stream's next one follows by `tick`."""
-        job.stream.is_working = False
-        self._take_over(job)
+        self.processing.done(job)
         name = job.stream.name
-        if self.egress.owes(name):
-            self.egress.catch_up(name, self.runner.positions(name))
         for peer, asked in self._postponed.pop(name, {}).items():
             if peer in self._peers:
                 self._try(peer, asked, memoryview(b""), self._ticked_s)
@@ -156,7 +138,7 @@ class Service:
             "uptime_s": now_s - self._began_s,
             "peers": len(self._peers),
             "refusals": dict(self.refusals),
-            **report.counts(self.ingest, self.runner, self.egress, self.ended),
+            **report.counts(self.ingest, self.runner, self.egress, self.processing.ended),
         }
 
     def swap(self, pipelines: Mapping[str, Pipeline]) -> None:
@@ -252,7 +234,7 @@ class Service:
             stream = self._begin(peer, instance, asked)
         else:
             self.ingest.resume(stream, asked, instance, peer)
-            self._note_work(stream)
+            self.processing.add(stream)
         taken = _fitting(self.runner.taken(stream.name))
         self._send(
             peer,
@@ -275,7 +257,7 @@ class Service:
                 path=stream.name,
                 remedy="try again in a moment",
             )
-        self._finish(stream)
+        self.processing.finish(stream)
 
     def _begin(self, peer: bytes, instance: bytes, asked: wire.Open) -> Stream:
         stream = self.ingest.begin(asked, instance, peer)
@@ -300,8 +282,7 @@ class Service:
 
     def _took(self, peer: bytes, stream: Stream) -> None:
         stream.peer = peer  # its owner may have been away, and is back without opening it again
-        self._due[stream.name] = stream
-        self._note_work(stream)
+        self.processing.took(stream)
 
     def _took_several(
         self, peer: bytes, instance: bytes, message: wire.Blocks, payload: memoryview
@@ -320,78 +301,6 @@ class Service:
                     said.add((refused.code, refused.path))
                     self._refuse(peer, 0, refused)
 
-    def _note_work(self, stream: Stream) -> None:
-        if stream.work:
-            self._busy[stream.name] = stream
-
-    def _work(self, stream: Stream) -> None:
-        """Does some of a stream's work, as far as nobody holds it back, or hands it out."""
-        left = TURN_BYTES
-        while left > 0 and stream.work and not self.egress.holds(stream.name):
-            job = self._first_job(stream)
-            left -= job.decoded_bytes
-            if job.decoded_bytes >= HEAVY_BYTES or self.runner.is_heavy(stream.name):
-                stream.is_working = True
-                self._jobs.append(job)
-                return
-            job.run(self.runner)
-            self._take_over(job)
-
-    def _first_job(self, stream: Stream) -> Job:
-        name = stream.name
-        return first_job(stream, self.egress.wanted(name), self.egress.may_hold(name))
-
-    def _take_over(self, job: Job) -> None:
-        stream = job.stream
-        for result in job.results:
-            self._done(stream, stream.take(), result)
-        self._due[stream.name] = stream
-        if not stream.work:
-            self._busy.pop(stream.name, None)
-
-    def _done(self, stream: Stream, work: Work, result: Result) -> None:
-        is_whole = not _say_defects(result.events)
-        self.egress.offer(result.events)
-        if isinstance(work, Arrived):
-            _say_spoilt(stream, result.spoilt)
-            stream.ledger.drop(result.spoilt, "bad_jpeg")
-            rest = len(work.items) - result.spoilt
-            if is_whole:
-                stream.ledger.process(rest)
-            else:
-                stream.ledger.drop(rest, "pipeline_error")
-        elif isinstance(work, Finished):
-            self._ended(stream)
-        elif isinstance(work, Swapped):
-            self._swapped(stream, result.events)
-
-    def _swapped(self, stream: Stream, events: Sequence[Event]) -> None:
-        where = {"stream": stream.name, "index": stream.taken_index}
-        for name in sorted({event.topic.pipeline for event in events}):
-            log.info("pipeline swapped", extra={"pipeline": name, **where})
-        for reason in self.runner.refused(stream.name):
-            log.warning("not swapped", extra={**where, "reason": reason})
-
-    def _ended(self, stream: Stream) -> None:
-        self.egress.close(stream.name)
-        self.ingest.forget(stream)
-        self.ended.add(stream.ledger)
-        if stream.peer is not None:
-            ack = wire.Ack(stream.id, stream.epoch, stream.next_index, ended=True)
-            self._send(stream.peer, ack)
-        log.info("stream ended", extra={"stream": stream.name, "items": stream.ledger.accepted})
-
-    def _finish(self, stream: Stream) -> None:
-        """Ends a stream in its publisher's stead, whoever would hold it back."""
-        if not stream.is_ending:
-            stream.put(Finished())
-        while stream.work:
-            job = self._first_job(stream)
-            job.run(self.runner)
-            self._take_over(job)
-        self._busy.pop(stream.name, None)
-        self._due.pop(stream.name, None)
-
     def _swap(self) -> None:
         """Puts other pipelines where streams see them: in their queues, before their next items."""
         while self._swaps:
@@ -401,18 +310,7 @@ class Service:
             for stream in self.ingest.streams.values():
                 if not stream.is_ending:
                     stream.put(Swapped(pipelines))
-                    self._note_work(stream)
-
-    def _answer(self) -> None:
-        """One cumulative acknowledgement per stream; one rewind per loss."""
-        for name, stream in self._due.items():
-            if stream.peer is None or self.ingest.streams.get(name) is not stream:
-                continue
-            self._send(stream.peer, wire.Ack(stream.id, stream.epoch, stream.taken_index))
-            if stream.is_rewind_due and not stream.work:
-                stream.is_rewind_due = False
-                self._send(stream.peer, wire.Rewind(stream.id, stream.epoch, stream.next_index))
-        self._due.clear()
+                    self.processing.add(stream)
 
     def _tell(self, now_s: float) -> None:
         """One report at a time for all who asked, however often they did: it may be large."""
@@ -452,7 +350,7 @@ class Service:
             if stream.is_working:
                 continue
             log.info("stream abandoned", extra={"stream": stream.name})
-            self._finish(stream)
+            self.processing.finish(stream)
 
     def _check_running(self) -> None:
         if self.is_stopping:
@@ -473,26 +371,6 @@ class Service:
                 refused.remedy[: wire.MAX_TEXT],
             ),
         )
-
-
-def _say_defects(events: Sequence[Event]) -> bool:
-    """Logs the pipelines that were taken off; says whether there were any."""
-    defects = {
-        (event.topic.stream, event.topic.pipeline): event.error
-        for event in events
-        if isinstance(event, Ended) and event.error
-    }
-    for (stream, pipeline), error in defects.items():
-        log.error(
-            "pipeline failed", extra={"stream": stream, "pipeline": pipeline, "reason": error}
-        )
-    return bool(defects)
-
-
-def _say_spoilt(stream: Stream, items: int) -> None:
-    """Logs the first items of a stream that could not be decoded; all of them are counted."""
-    if items and not stream.ledger.dropped["bad_jpeg"]:
-        log.warning("bad jpeg", extra={"stream": stream.name, "items": items})
 
 
 def _fitting(taken: Taken) -> Taken:

@@ -111,7 +111,7 @@ def test_an_ended_stream_is_forgotten_and_begins_anew_in_a_new_epoch(exchange):
     after = publisher.open()
     assert after.next_index == 0
     assert after.epoch > before.epoch
-    assert exchange.service.ended.snapshot(0)["processed"] == 10
+    assert exchange.service.processing.ended.snapshot(0)["processed"] == 10
 
 
 def test_a_stream_with_a_live_owner_is_in_use(exchange):

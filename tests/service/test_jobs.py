@@ -147,7 +147,7 @@ def test_a_takeover_in_another_format_waits_for_the_job(exchange):
     exchange.run_jobs()
     (opened,) = second.heard()
     assert (opened.request, opened.next_index) == (1, 0)
-    assert exchange.service.ended.processed == 2
+    assert exchange.service.processing.ended.processed == 2
 
 
 def test_leaving_items_out_waits_for_the_job(exchange):

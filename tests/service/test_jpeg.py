@@ -13,7 +13,7 @@ from corrente.format import Format, Items, format_of
 from corrente.jpeg import MAX_ITEMS, payload
 from corrente_service.job import JOB_BYTES
 from corrente_service.jpeg import MAX_SCANS
-from corrente_service.service import HEAVY_BYTES
+from corrente_service.processing import HEAVY_BYTES
 from tests.service.exchange import Exchange, kinds
 
 CAM = format_of((24, 40), rate_hz=30, dtype="uint8")

@@ -189,8 +189,8 @@ def test_a_pipeline_that_raises_is_taken_off_and_the_others_go_on(broken, caplog
     assert said[3].index == 20
     blocks = [m for m in well.heard() if isinstance(m, wire.Block)]
     assert [(m.index, m.count) for m in blocks] == [(0, 9), (9, 10), (19, 10), (29, 1)]
-    assert broken.service.ended.is_balanced(in_flight=0)
-    assert broken.service.ended.dropped == {"pipeline_error": 10}
+    assert broken.service.processing.ended.is_balanced(in_flight=0)
+    assert broken.service.processing.ended.dropped == {"pipeline_error": 10}
     assert "thirteen" in caplog.text
 
 

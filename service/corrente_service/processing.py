@@ -1,0 +1,186 @@
+"""The work of streams: done here where that is quick, handed out where it takes long.
+
+What comes of it is offered to subscribers, counted, and acknowledged to publishers.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from corrente import wire
+from corrente_service.egress import Egress
+from corrente_service.events import Ended, Event
+from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Swapped, Work
+from corrente_service.job import Job, Result, first_job
+from corrente_service.ledger import StreamLedger
+from corrente_service.runner import Runner
+
+TURN_BYTES = 1 << 18
+"""What a stream may have done in a turn, or one job: so the others are never far behind."""
+
+HEAVY_BYTES = 1 << 17
+"""So much of a stream at once takes long, whatever becomes of it."""
+
+log = logging.getLogger(__name__)
+
+
+class Processing:
+    """Every stream that has work, and every job that is out.
+
+    `send` queues a message to a peer. `ended` counts the items of the streams that are no more.
+    """
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        runner: Runner,
+        egress: Egress,
+        send: Callable[[bytes, wire.Message], None],
+    ) -> None:
+        self.ended = StreamLedger()
+        self._ingest = ingest
+        self._runner = runner
+        self._egress = egress
+        self._send = send
+        self._busy: dict[str, Stream] = {}  # streams with work
+        self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
+        self._jobs: list[Job] = []  # to be handed out
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no stream has work, here or handed out."""
+        return not self._busy
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the next `turn` has something to do."""
+        return any(
+            not stream.is_working and not self._egress.holds(name)
+            for name, stream in self._busy.items()
+        )
+
+    def took(self, stream: Stream) -> None:
+        """The stream got something from its publisher, who is owed an answer."""
+        self._due[stream.name] = stream
+        self.add(stream)
+
+    def add(self, stream: Stream) -> None:
+        """The stream may have work."""
+        if stream.work:
+            self._busy[stream.name] = stream
+
+    def turn(self) -> None:
+        """Some work of every stream, as far as nobody holds it back."""
+        for stream in tuple(self._busy.values()):
+            if not stream.is_working:
+                self._work(stream)
+
+    def jobs(self) -> list[Job]:
+        """Work that takes long, each piece given out once."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def done(self, job: Job) -> None:
+        """Takes over what a job gave that was handed out."""
+        stream = job.stream
+        stream.is_working = False
+        self._take_over(job)
+        if self._egress.owes(stream.name):
+            self._egress.catch_up(stream.name, self._runner.positions(stream.name))
+
+    def finish(self, stream: Stream) -> None:
+        """Ends a stream in its publisher's stead, whoever would hold it back."""
+        if not stream.is_ending:
+            stream.put(Finished())
+        while stream.work:
+            job = self._first_job(stream)
+            job.run(self._runner)
+            self._take_over(job)
+        self._busy.pop(stream.name, None)
+        self._due.pop(stream.name, None)
+
+    def answer(self) -> None:
+        """One cumulative acknowledgement per stream; one rewind per loss."""
+        for name, stream in self._due.items():
+            if stream.peer is None or self._ingest.streams.get(name) is not stream:
+                continue
+            self._send(stream.peer, wire.Ack(stream.id, stream.epoch, stream.taken_index))
+            if stream.is_rewind_due and not stream.work:
+                stream.is_rewind_due = False
+                self._send(stream.peer, wire.Rewind(stream.id, stream.epoch, stream.next_index))
+        self._due.clear()
+
+    def _work(self, stream: Stream) -> None:
+        left = TURN_BYTES
+        while left > 0 and stream.work and not self._egress.holds(stream.name):
+            job = self._first_job(stream)
+            left -= job.decoded_bytes
+            if job.decoded_bytes >= HEAVY_BYTES or self._runner.is_heavy(stream.name):
+                stream.is_working = True
+                self._jobs.append(job)
+                return
+            job.run(self._runner)
+            self._take_over(job)
+
+    def _first_job(self, stream: Stream) -> Job:
+        name = stream.name
+        return first_job(stream, self._egress.wanted(name), self._egress.may_hold(name))
+
+    def _take_over(self, job: Job) -> None:
+        stream = job.stream
+        for result in job.results:
+            self._done(stream, stream.take(), result)
+        self._due[stream.name] = stream
+        if not stream.work:
+            self._busy.pop(stream.name, None)
+
+    def _done(self, stream: Stream, work: Work, result: Result) -> None:
+        is_whole = not _say_defects(result.events)
+        self._egress.offer(result.events)
+        if isinstance(work, Arrived):
+            _say_spoilt(stream, result.spoilt)
+            stream.ledger.drop(result.spoilt, "bad_jpeg")
+            rest = len(work.items) - result.spoilt
+            if is_whole:
+                stream.ledger.process(rest)
+            else:
+                stream.ledger.drop(rest, "pipeline_error")
+        elif isinstance(work, Finished):
+            self._end(stream)
+        elif isinstance(work, Swapped):
+            self._say_swapped(stream, result.events)
+
+    def _end(self, stream: Stream) -> None:
+        self._egress.close(stream.name)
+        self._ingest.forget(stream)
+        self.ended.add(stream.ledger)
+        if stream.peer is not None:
+            ack = wire.Ack(stream.id, stream.epoch, stream.next_index, ended=True)
+            self._send(stream.peer, ack)
+        log.info("stream ended", extra={"stream": stream.name, "items": stream.ledger.accepted})
+
+    def _say_swapped(self, stream: Stream, events: Sequence[Event]) -> None:
+        where = {"stream": stream.name, "index": stream.taken_index}
+        for name in sorted({event.topic.pipeline for event in events}):
+            log.info("pipeline swapped", extra={"pipeline": name, **where})
+        for reason in self._runner.refused(stream.name):
+            log.warning("not swapped", extra={**where, "reason": reason})
+
+
+def _say_defects(events: Sequence[Event]) -> bool:
+    """Logs the pipelines that were taken off; says whether there were any."""
+    defects = {
+        (event.topic.stream, event.topic.pipeline): event.error
+        for event in events
+        if isinstance(event, Ended) and event.error
+    }
+    for (stream, pipeline), error in defects.items():
+        log.error(
+            "pipeline failed", extra={"stream": stream, "pipeline": pipeline, "reason": error}
+        )
+    return bool(defects)
+
+
+def _say_spoilt(stream: Stream, items: int) -> None:
+    """Logs the first items of a stream that could not be decoded; all of them are counted."""
+    if items and not stream.ledger.dropped["bad_jpeg"]:
+        log.warning("bad jpeg", extra={"stream": stream.name, "items": items})
