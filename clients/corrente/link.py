@@ -16,6 +16,7 @@ from corrente import wire
 from corrente.errors import Closed, CorrenteError, Refused
 
 RETRY_S = 0.2
+AGENT = f"corrente-python/{version('corrente')}"
 
 Envelope = tuple[wire.Message, wire.Buffer]
 """A message to send, and its payload."""
@@ -78,8 +79,7 @@ class Link:
     def greet(self, now: float) -> list[Envelope]:
         """The first message of a new socket."""
         self.state, self._heard, self.due = "greeting", now, now + wire.SILENCE_S
-        agent = f"corrente-python/{version('corrente')}"
-        return [(wire.Hello(wire.VERSION, wire.VERSION, self._instance, agent), b"")]
+        return [(wire.Hello(wire.VERSION, wire.VERSION, self._instance, AGENT), b"")]
 
     def leave(self) -> list[Envelope]:
         """The last message."""
