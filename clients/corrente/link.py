@@ -99,7 +99,7 @@ class Link:
         """What time alone brings: a heartbeat, or the daemon's silence."""
         if self.state in ("lost", "over") or now < self.due:
             return []
-        if now - self._heard >= wire.SILENCE_S:
+        if now >= self._heard + wire.SILENCE_S:  # as `due` is reckoned, to the last bit
             self.lose(now)
             return []
         said: list[Envelope] = []

@@ -174,3 +174,10 @@ def test_an_instance_never_begins_with_zero():
     instances = {new_instance() for _ in range(1000)}
     assert len(instances) == 1000
     assert all(len(instance) == 16 and instance[0] for instance in instances)
+
+
+def test_silence_is_noticed_at_the_time_it_is_due(link):
+    for now in (0.1, 0.7, 6.585165880242133):
+        link.greet(now)
+        link.tick(link.due)
+        assert link.state == "lost"
