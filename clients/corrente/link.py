@@ -145,7 +145,7 @@ class Link:
 
     def _welcomed(self, welcome: wire.Welcome, now: float) -> list[Envelope]:
         if self.state == "up":
-            return []
+            self._half.lost()  # the daemon knows nothing of what was said on this connection
         self.state, self._ping_due = "up", now + wire.HEARTBEAT_S
         self._plan()
         return self._half.welcomed(welcome.daemon)

@@ -181,3 +181,10 @@ def test_silence_is_noticed_at_the_time_it_is_due(link):
         link.greet(now)
         link.tick(link.due)
         assert link.state == "lost"
+
+
+def test_a_second_welcome_begins_the_connection_anew(link, half):
+    link.greet(0.0)
+    link.received(WELCOME, NOTHING, 0.0)
+    assert said(link.received(WELCOME, NOTHING, 0.1)) == [wire.Status]
+    assert half.told == ["welcomed", "lost", "welcomed"]
