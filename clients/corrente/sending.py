@@ -289,8 +289,8 @@ class Sending:
         outgoing.kept_bytes = 0
         if self._streams.get(outgoing.stream) is outgoing:
             del self._streams[outgoing.stream]
-        if outgoing.opened is not None:
-            self._ids.pop(outgoing.opened.id, None)
+        if outgoing.opened is not None and self._ids.get(outgoing.opened.id) is outgoing:
+            del self._ids[outgoing.opened.id]  # else another process gave that id to another stream
 
 
 def _drop(outgoing: Outgoing, next_index: int) -> None:

@@ -330,3 +330,13 @@ def test_a_rewind_to_what_was_acknowledged_meanwhile_is_late(talk):
 def test_requests_grow_over_all_connections(talk):
     requests = [ask(talk.reconnect()).request for _ in range(3)]
     assert requests == [2, 3, 4]
+
+
+def test_an_id_that_another_process_gave_again_is_not_lost_with_the_stream_that_had_it(talk):
+    other, _ = talk.half.open("b", FORMAT)
+    _, (ask_other, _) = talk.reconnect(OTHER)
+    talk.hear(wire.Opened(ask_other.request, 7, 1, 0, 1000))  # the id that the other had before
+    talk.hear(wire.Refused(ask_other.request - 1, "in_use", "taken"))
+    talk.half.end(other)
+    talk.hear(wire.Ack(7, 1, 0, ended=True))
+    assert other.ended
