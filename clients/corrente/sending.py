@@ -195,10 +195,11 @@ class Sending:
     def _again(self, outgoing: Outgoing) -> list[Envelope]:
         if not outgoing.is_flowing:
             return self._ask(outgoing, outgoing.index if outgoing.opened is None else None)
+        said = [_reminder(outgoing)] if outgoing.kept else []
         if outgoing.is_ending:
             outgoing.may_have_ended = True
-            return [_end(outgoing)]
-        return [_reminder(outgoing)] if outgoing.kept else []
+            said.append(_end(outgoing))
+        return said
 
     def _opened(self, opened: wire.Opened) -> list[Envelope]:
         outgoing = self._asked.get(opened.request)

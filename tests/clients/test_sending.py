@@ -313,7 +313,10 @@ def test_an_end_without_an_answer_is_said_again(talk):
     talk.half.beat()
     talk.send(2)
     talk.half.end(talk.stream)
-    assert talk.half.beat() == [(wire.End(7, 1, 2), b"")]
+    assert [message for message, _ in talk.half.beat()] == [
+        wire.Block(7, 1, 2, 0, 0),
+        wire.End(7, 1, 2),
+    ]
     talk.hear(wire.Refused(0, "unknown_stream", "it has ended", path="7"))
     assert talk.stream.ended
     assert talk.stream.error is None
