@@ -237,6 +237,8 @@ class Ingest:
             raise Refused("unknown_stream", "the stream has ended", path=stream.name)
         if known < 0:
             stream.lose()
+            # An empty block is a reminder: the rewind may have been lost, or what it brought.
+            stream.is_rewind_due |= not block.count
             return stream
         held_bytes = stream.work_bytes + wire.BLOCK_BYTES + payload.nbytes
         if stream.work and held_bytes > self._limits.window_bytes:

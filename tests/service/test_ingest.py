@@ -93,6 +93,13 @@ def test_a_loss_gets_one_rewind_and_nothing_behind_it_is_taken(exchange):
     assert items(exchange)["accepted"] == 20
 
 
+def test_a_reminder_behind_a_loss_gets_the_rewind_again(exchange):
+    publisher = exchange.client()
+    publisher.open()
+    assert kinds(publisher.send(10, 20)) == ["Ack", "Rewind"]
+    assert kinds(publisher.send(20, 20)) == ["Ack", "Rewind"]
+
+
 def test_an_end_behind_a_loss_gets_a_rewind(exchange):
     publisher = exchange.client()
     publisher.open()
