@@ -31,7 +31,9 @@ class _Incoming:
     next_index: int
     first_index: int  # what lies before is not wanted
     gap: tuple[int, int] | None = None  # what is missing before `next_index`, not yet told
-    is_fresh: bool = True  # nothing came yet: a gap may reach back before `next_index`
+    last_gap: wire.Gap | None = None  # since it was announced
+    is_past: bool = False  # its end was told, or another has begun to be told in its place
+    is_doubted: bool = False  # another came in its place before its end was told
     resume_index: int | None = None  # what was due when another daemon process was lost
 
     @property
@@ -48,23 +50,21 @@ class _Incoming:
         """Where the topic goes on for the user, whichever process was lost meanwhile."""
         return self.untold_index if self.resume_index is None else self.resume_index
 
-    def miss(self, start: int, stop: int) -> None:
-        """Items up to `stop` do not come; from `start` on where nothing came before."""
-        first = min(start, self.next_index) if self.is_fresh else self.next_index
-        stop = max(stop, self.next_index)
-        if first < stop:
-            self.gap = (min(first, self.untold_index), stop)
-        self.next_index = stop
+    def is_later(self, other: "_Incoming") -> bool:
+        """Whether it began after the other, of the same process: ids grow."""
+        return self.daemon == other.daemon and self.announced.id > other.announced.id
+
+    def miss(self, stop: int) -> None:
+        """Items up to `stop` do not come."""
+        if self.next_index < stop:
+            self.gap = (self.untold_index, stop)
+            self.next_index = stop
 
     def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
-        """The user's next block, with what is missing before it; empty where none is wanted.
-
-        Items below `next_index` came before, or were told missing before they came late.
-        """
-        wanted = max(self.next_index, self.first_index)
-        skipped = min(max(0, wanted - index), len(items))
-        gap = self._reach(max(index, self.next_index))
-        self.next_index = max(self.next_index, index + len(items))
+        """The user's next block, with what is missing before it; empty where none is wanted."""
+        skipped = min(max(0, self.first_index - index), len(items))
+        gap = self._reach(index)
+        self.next_index = index + len(items)
         said = self.announced
         index, items = index + skipped, items[skipped:]
         t_ns += said.format.duration_ns(skipped)
@@ -82,8 +82,8 @@ class _Incoming:
         )
 
     def _reach(self, index: int) -> tuple[int, int] | None:
-        self.miss(index, index)
-        gap, self.gap, self.is_fresh = self.gap, None, False
+        self.miss(index)
+        gap, self.gap = self.gap, None
         resumed, self.resume_index = self.resume_index, None
         if resumed is not None and resumed <= index:
             gap = (resumed, index)
@@ -110,6 +110,7 @@ class Receiving:
         self.error: CorrenteError | None = None
         self._patterns = patterns
         self._since: wire.Since = since
+        self._asked: wire.Since = since  # the last time
         self._policy: wire.Policy = policy
         self._queue = queue
         self._requests = count(1)
@@ -117,7 +118,8 @@ class Receiving:
         self._is_flowing = False
         self._came = 0  # messages about topics since `Subscribed`
         self._daemon = b""
-        self._ended: int | None = None  # of the daemon's topics, when it confirmed
+        self._ended: int | None = None  # of the daemon's topics, so far as their ends came
+        self._ended_then = 0  # when it confirmed
         self._ended_ids: deque[int] = deque(maxlen=ENDED_TOPICS)
         self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
         self._can_finish = bool(self._unended)
@@ -156,10 +158,11 @@ class Receiving:
         return self._window.granted() if self._is_flowing else self._subscribe()
 
     def _subscribe(self) -> list[Envelope]:
-        since = "first" if self.is_subscribed and self._since == "now" else self._since
+        if self.is_subscribed and self._since == "now":
+            self._asked = "first"
         self._request = next(self._requests)
         message = wire.Subscribe(
-            self._request, self._patterns, since, self._policy, self._queue, self._ended
+            self._request, self._patterns, self._asked, self._policy, self._queue, self._ended
         )
         return [(message, b"")]
 
@@ -176,25 +179,34 @@ class Receiving:
         """
         match message:
             case wire.Subscribed(request=self._request):
+                if self._is_flowing:
+                    raise Disorder  # it was subscribed twice: what ended in between is not told
                 self.is_subscribed = self._is_flowing = True
-                self._came, self._ended = 0, message.ended
+                self._came, self._ended_then = 0, message.ended
+                if self._ended is None:
+                    self._ended = message.ended
                 self._window.begin()
             case wire.Refused(request=self._request):
                 self.error = refusal(message)
             case wire.Announce() | wire.Block() | wire.Gap() | wire.End() if self._is_flowing:
                 self._came += 1
                 self._told(message, payload)
-            case wire.Pong(messages) if self._is_flowing and messages != self._came:
-                raise Disorder
+            case wire.Pong(messages) if self._is_flowing:
+                self._counted(messages)
             case _:
                 pass  # of a later version, or meant for the connection before
         return self._window.grant() if self._is_flowing else []
 
+    def _counted(self, messages: int) -> None:
+        """The daemon has sent so many; the ends that were told again were the first of them."""
+        if messages != self._came:
+            raise Disorder
+        if messages:
+            self._ended = self._ended_then
+
     def _told(
         self, message: wire.Announce | wire.Block | wire.Gap | wire.End, payload: memoryview
     ) -> None:
-        if message.id in self._ended_ids:
-            return
         match message:
             case wire.Announce():
                 self._announced(message)
@@ -206,22 +218,42 @@ class Receiving:
                 self._finished(message)
 
     def _announced(self, announce: wire.Announce) -> None:
-        first_index = 0 if isinstance(self._since, str) else self._since
-        fresh = _Incoming(announce, self._daemon, announce.index, first_index)
-        known = self._topics.get(fresh.name)
-        if known is None:
-            incoming = fresh
-        elif known.daemon != self._daemon:
-            # Another process may number the stream anew, or go on: its first block will tell.
-            incoming, fresh.resume_index = fresh, known.due_index
-        elif announce.id != known.announced.id:
-            incoming = fresh  # ended and begun anew, so long ago that the end is not told
-            self._ids.pop(known.announced.id, None)
+        incoming = self._fresh(announce)
+        known = self._topics.get(incoming.name)
+        if announce.id in self._ended_ids or (known and known.is_later(incoming)):
+            if announce.id in self._ids:
+                raise Disorder  # it came twice
+            incoming.is_past = True
         else:
-            incoming, known.announced, known.is_fresh = known, announce, False
-            incoming.miss(announce.index, announce.index)
-        self._topics[fresh.name] = incoming
+            if known is not None:
+                incoming = self._following(known, incoming)
+            incoming.miss(announce.index)
+            self._topics[incoming.name] = incoming
         self._ids[announce.id] = incoming
+
+    def _fresh(self, announce: wire.Announce) -> _Incoming:
+        first_index = 0 if isinstance(self._since, str) else self._since
+        since = {"now": announce.index, "first": 0}.get(str(self._asked), first_index)
+        return _Incoming(announce, self._daemon, min(since, announce.index), first_index)
+
+    def _following(self, known: _Incoming, fresh: _Incoming) -> _Incoming:
+        """How a topic goes on that is announced again, or another in its place."""
+        if known.daemon != self._daemon:
+            # Another process may number the stream anew, or go on: its first block will tell.
+            fresh.resume_index = known.due_index
+            return fresh
+        is_live = known.announced.id in self._ids
+        if fresh.announced.id != known.announced.id:
+            if is_live:
+                raise Disorder  # its end has yet to come
+            if not known.is_doubted:
+                known.is_doubted = True
+                raise Disorder  # its end was to come first: ask once more
+            return fresh  # ended and begun anew, so long ago that the end is not told
+        if is_live and fresh.announced == known.announced:
+            raise Disorder  # it came twice
+        known.announced, known.last_gap = fresh.announced, None
+        return known
 
     def _arrived(self, block: wire.Block, payload: memoryview) -> None:
         incoming = self._incoming(block.id, block.epoch)
@@ -234,6 +266,8 @@ class Receiving:
         if block.count == 0:
             self._window.came(0, 0)
             return
+        if incoming.is_past or block.index < incoming.next_index:
+            raise Disorder  # it came before, or what is behind it did
         dtype = np.dtype(format.dtype).newbyteorder("<")
         items = np.frombuffer(payload, dtype).reshape(block.count, *format.shape)
         items.flags.writeable = False
@@ -245,14 +279,22 @@ class Receiving:
     def _missed(self, gap: wire.Gap) -> None:
         if gap.stop < gap.start:
             raise WireError(f"a gap from {gap.start} to {gap.stop}")
-        self._incoming(gap.id, gap.epoch).miss(gap.start, gap.stop)
+        incoming = self._incoming(gap.id, gap.epoch)
+        if gap.stop < incoming.next_index or gap == incoming.last_gap:
+            raise Disorder  # what is behind it came before, or it came twice
+        incoming.last_gap = gap
+        incoming.miss(gap.stop)
 
     def _finished(self, end: wire.End) -> None:
         incoming = self._incoming(end.id, end.epoch)
+        del self._ids[end.id]
+        if incoming.is_past:
+            return
+        if end.index < incoming.next_index:
+            raise Disorder
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
         self._waiting.append(incoming.block(end.index, empty, 0, last=True))
-        del self._ids[end.id]
         if self._topics.get(incoming.name) is incoming:
             del self._topics[incoming.name]
         self._ended_ids.append(end.id)
