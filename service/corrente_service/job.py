@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from corrente_service.events import Event, Wanted
-from corrente_service.ingest import Arrived, LeftOut, Stream, Swapped, Work
 from corrente_service.jpeg import Jpegs
 from corrente_service.runner import Runner
+from corrente_service.stream import Arrived, LeftOut, Stream, Swapped, Work
 
 JOB_BLOCKS = 16
 JOB_BYTES = 4 << 20

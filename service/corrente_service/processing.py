@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from corrente import wire
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event
-from corrente_service.ingest import Arrived, Finished, Ingest, Stream, Swapped, Work
+from corrente_service.ingest import Ingest
 from corrente_service.job import Job, Result, first_job
 from corrente_service.ledger import StreamLedger
 from corrente_service.runner import Runner
+from corrente_service.stream import Arrived, Finished, Stream, Swapped, Work
 
 TURN_BYTES = 1 << 18
 """What a stream may have done in a turn, or one job: so the others are never far behind."""

@@ -3,9 +3,10 @@
 from typing import Any
 
 from corrente_service.egress import Egress
-from corrente_service.ingest import Ingest, Stream
+from corrente_service.ingest import Ingest
 from corrente_service.ledger import StreamLedger, SubscriptionLedger
 from corrente_service.runner import Runner, Taken
+from corrente_service.stream import Stream
 
 NOTE_LENGTH = 200
 

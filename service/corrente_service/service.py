@@ -20,11 +20,12 @@ from corrente_pipelines import Pipeline
 from corrente_service import report
 from corrente_service.egress import Egress
 from corrente_service.events import Topic
-from corrente_service.ingest import Ingest, Stream, Swapped
+from corrente_service.ingest import Ingest
 from corrente_service.job import Job
 from corrente_service.limits import Limits
 from corrente_service.processing import Processing
 from corrente_service.runner import Runner, Taken
+from corrente_service.stream import Stream, Swapped
 from corrente_service.subscription import Frames
 
 VERSION = version("corrente")  # read from a file: a report must not cost that

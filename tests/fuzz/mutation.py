@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from corrente.wire import ALIGNMENT, INLINE_BYTES
-from corrente_service.ingest import Stream
+from corrente_service.stream import Stream
 from tests.fuzz.corpus import Sample
 
 STREAMS = ("imu/1", "imu/2", "cam/1", "cam/2", "held/1", "held/2", "free", "a/b/c", "x" * 255)

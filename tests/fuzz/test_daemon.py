@@ -14,7 +14,7 @@ import zmq
 
 from corrente import Publisher, Subscriber, wire
 from corrente.errors import WireError
-from corrente_service.ingest import Stream
+from corrente_service.stream import Stream
 from tests.fuzz.bystander import STREAM, signal, smooth
 from tests.fuzz.corpus import FROM_CLIENTS, FROM_DAEMON, IMU, samples
 from tests.fuzz.mutation import Mutator

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from corrente_service.ingest import Stream
+from corrente_service.stream import Stream
 from corrente_service.subscription import Subscription
 from tests.service.exchange import PATIENT, Exchange
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from corrente import wire
-from corrente_service.ingest import Arrived, LeftOut, Stream, Work
 from corrente_service.service import Service
+from corrente_service.stream import Arrived, LeftOut, Stream, Work
 from tests.simulation.client import Client, Connection
 from tests.simulation.definition import items_of
 from tests.simulation.life import Life

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from corrente.format import Items
-from corrente_service.ingest import Stream
+from corrente_service.stream import Stream
 from tests.simulation.definition import STAGES, Stage, outputs_of
 
 

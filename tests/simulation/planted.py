@@ -8,10 +8,11 @@ from corrente.link import Envelope
 from corrente.receiving import Receiving
 from corrente.sending import Sending
 from corrente_service.events import Event, Wanted
-from corrente_service.ingest import Ingest, Stream
+from corrente_service.ingest import Ingest
 from corrente_service.processing import Processing
 from corrente_service.runner import Runner
 from corrente_service.service import Service
+from corrente_service.stream import Stream
 from tests.simulation.daemon import LIMITS, Begin, refit
 from tests.simulation.daemon import begin as begin_shipped
 from tests.simulation.definition import PIPELINES
