@@ -1,4 +1,4 @@
-"""The bytes of docs/protocol.md in ten lines: MessagePack and a frame, nothing of `corrente`."""
+"""The bytes of docs/protocol.md in ten lines, with nothing of `corrente`; and vectors of them."""
 
 import re
 from collections.abc import Sequence
@@ -28,12 +28,11 @@ def described(data: bytes) -> Any:
     start = 0
     for run in RUN.finditer(data):
         once = run[1]
-        parts += [data[start : run.start()].hex(), {"repeat": once.hex(), "times": 0}]
-        parts[-1]["times"] = len(run[0]) // len(once)
+        times = len(run[0]) // len(once)
+        parts += [data[start : run.start()].hex(), {"repeat": once.hex(), "times": times}]
         start = run.end()
     parts.append(data[start:].hex())
-    kept = [part for part in parts if part]
-    return parts[0] if len(parts) == 1 else kept
+    return [part for part in parts if part] if len(parts) > 1 else parts[0]
 
 
 def vector(name: str, said: Sequence[bytes], **more: Any) -> dict[str, Any]:

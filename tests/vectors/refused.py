@@ -59,6 +59,7 @@ def fields() -> Iterator[tuple[str, list[bytes]]]:
         "an index below 0": ("ack", 1, 2, -1),
         "an index of 2 to the 63rd": ("ack", 1, 2, 1 << 63),
         "an index with a fraction": ("ack", 1, 2, 1.5),
+        "an index as a float": ("ack", 1, 2, 3.0),
         "an index as text": ("ack", 1, 2, "3"),
         "no index": ("ack", 1, 2, None),
         "a number for a boolean": ("ack", 1, 2, 3, 1),
