@@ -76,6 +76,9 @@ class Account:
                 self.lives.append(life)
         for stream in set(self._live).difference(streams):
             life = self._live.pop(stream)
+            if stream.next_index > life.next_index:  # left out in the moment in which it ended
+                check(stream.ledger.accepted == life.accepted, "{}: {}", life, stream.ledger)
+                life.leave_out(stream.next_index)
             life.ended_topics = service.egress.ended_topics
             check(stream.ledger.is_balanced(0), "{}: ended with {}", life, stream.ledger)
 
