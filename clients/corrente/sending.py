@@ -142,6 +142,7 @@ class Sending:
             if outgoing.may_have_ended and is_same:
                 said += self._flow(outgoing)
             else:
+                outgoing.may_have_ended = False  # this process never heard of it
                 said += self._ask(outgoing, outgoing.index if outgoing.opened is None else None)
         return said
 
@@ -256,7 +257,9 @@ class Sending:
             outgoing = self._flowing(refused.path)
         if outgoing is None:
             return  # late, or one of several blocks of a stream that was given up
-        if outgoing.may_have_ended and refused.code == "unknown_stream":
+        # With all acknowledged, the end is said twice, and its answer is late or lost.
+        has_ended = outgoing.may_have_ended or (outgoing.is_ending and not outgoing.kept)
+        if has_ended and refused.code == "unknown_stream":
             self._ended(outgoing)
         else:
             self._fail(outgoing, refusal(refused))

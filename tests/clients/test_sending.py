@@ -201,6 +201,36 @@ def test_an_end_whose_answer_was_lost_begins_no_new_stream(talk):
     assert talk.stream.error is None
 
 
+def test_an_end_that_another_daemon_heard_is_not_taken_for_said(talk):
+    talk.send(20)
+    talk.hear(wire.Ack(7, 1, 20))
+    talk.half.end(talk.stream)
+    asked = ask(talk.reconnect(OTHER))
+    asked = ask(talk.hear(opened(asked.request, epoch=2)))
+    assert asked.index == 20
+    # That is lost with the connection: the stream lies at 0 in the same process, and is opened.
+    asked = ask(talk.reconnect(OTHER))
+    asked = ask(talk.hear(opened(asked.request, epoch=2)))
+    assert asked.index == 20
+    [(end, _)] = talk.hear(opened(asked.request, epoch=2, next_index=20))
+    assert end == wire.End(7, 2, 20)
+
+
+def test_an_end_that_came_twice_has_ended_the_stream_where_all_was_acknowledged(talk):
+    talk.send(20)
+    talk.hear(wire.Ack(7, 1, 20))
+    talk.half.end(talk.stream)
+    talk.hear(wire.Refused(0, "unknown_stream", "it has ended", path="7"))
+    assert (talk.stream.ended, talk.stream.error) == (True, None)
+
+
+def test_an_end_is_not_taken_for_heard_while_blocks_before_it_are_not(talk):
+    talk.send(20)
+    talk.half.end(talk.stream)
+    talk.hear(wire.Refused(0, "unknown_stream", "no stream has this id", path="7"))
+    assert (talk.stream.ended, talk.stream.error.code) == (False, "unknown_stream")
+
+
 def test_an_end_that_was_never_said_is_said_after_the_reconnect(talk):
     talk.send(3)
     talk.half.lost()
