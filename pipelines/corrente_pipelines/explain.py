@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from corrente.format import Format
-from corrente_pipelines.operators import operator_name
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
@@ -29,7 +28,7 @@ class Explanation:
             "stages": [
                 {
                     "stage": step.name,
-                    "op": operator_name(type(step.operator)),
+                    "op": step.operator.name,
                     "from": list(step.inputs),
                     "output": format_data(step.format),
                     "delay_items": step.delay,
@@ -51,7 +50,7 @@ class Explanation:
         delay = f"{step.delay} items, {self.delay_ms(step):.4g} ms" if step.delay else "none"
         return (
             step.name,
-            operator_name(type(step.operator)),
+            step.operator.name,
             ", ".join(step.inputs),
             _shape(step.format),
             _rate(step.format),

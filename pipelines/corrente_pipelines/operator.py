@@ -2,18 +2,21 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import prod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from corrente.format import Format, Items
+from corrente.format import Format, FormatError, Items, Kind
 
 State = Any
 """What an operator remembers between blocks: arrays, scalars, None, NamedTuples of those."""
 
 Bound = NDArray[np.float64] | float
+
+FLOAT32_BYTES = 4
 
 UNIT_ROUNDOFF = 2.0**-24
 """How far rounding to float32 moves a number, relative to it."""
@@ -28,8 +31,12 @@ class Operator(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    arity: ClassVar[int] = 1
-    """How many inputs it takes, all of the same stride and aligned."""
+    kinds: ClassVar[tuple[Kind, ...]] = ("signal", "frames")
+    """What it takes."""
+
+    is_recursive: ClassVar[bool] = False
+    """Whether an output depends on all items before it; then `receptive_field` says after how many
+    it no longer matters, within `tolerance`, what came before."""
 
     is_slow: ClassVar[bool] = False
     """Whether an item keeps a core busy for long, however small it is: a network does."""
@@ -43,16 +50,44 @@ class Operator(BaseModel):
             return NotImplemented
         return self._given() == other._given()
 
+    @property
+    def name(self) -> str:
+        """What a spec calls it."""
+        return operator_name(type(self))
+
     def _given(self) -> list[Any]:
         """The fields' values, those read from files included."""
         return [self.__dict__[name] for name in type(self).model_fields]
 
+    @property
+    def arity(self) -> int:
+        """How many inputs it takes, all of the same stride and aligned."""
+        return 1
+
+    def fit(self, *formats: Format) -> Format:
+        """The format of what comes out; `FormatError` where the inputs do not fit."""
+        for format in formats:
+            if format.kind not in self.kinds:
+                raise FormatError(f"{self.name} takes {_either(self.kinds)}, gets {format.kind}")
+        return self.output(*formats)
+
     @abstractmethod
     def output(self, *formats: Format) -> Format:
-        """The format of what comes out; `FormatError` where the input does not fit."""
+        """The format of what comes out of inputs of the right kinds; `fit` asks for it.
+
+        `FormatError` where they do not fit. Item k of a coarser or finer output lies where item
+        `k * out.stride / in.stride` of the input does, up to a shift of the origin.
+        """
+
+    def prepared(self, *formats: Format) -> Self:
+        """The operator that is at work on those inputs: where it depends on their rate, a copy."""
+        return self
 
     def start(self, *formats: Format, index: int = 0) -> State:
-        """The state before the item with that index; None for an operator without memory."""
+        """The state before the item with that index; None for an operator without memory.
+
+        The first output is then the first whose index is `index`, counted in outputs, or more.
+        """
         return None
 
     @abstractmethod
@@ -71,6 +106,16 @@ class Operator(BaseModel):
         """How many items an output is made of."""
         return 1
 
+    def state_bytes(self, *formats: Format) -> int:
+        """About what a state holds: float32 items under a window over time, if there is one."""
+        window = self.receptive_field(*formats)
+        items = sum(prod(format.shape) * FLOAT32_BYTES for format in formats)
+        return window * items if window > 1 else 0
+
+    def algorithm(self, *formats: Format) -> str:
+        """How outputs are computed, in two or three words."""
+        return "item by item"
+
     @abstractmethod
     def reference(self, *x: Items) -> Items:
         """The textbook definition on whole signals: slow, plain, float64."""
@@ -83,3 +128,26 @@ class Operator(BaseModel):
     @abstractmethod
     def examples(cls) -> Sequence[Self]:
         """Instances that the contract, the docs and the benchmarks use."""
+
+
+class Rated(Operator):
+    """An operator whose numbers depend on the rate of its input."""
+
+    _rate_hz: float = PrivateAttr(0.0)
+
+    def prepared(self, *formats: Format) -> Self:
+        """A copy that knows the rate."""
+        names = type(self).model_fields
+        copy = type(self).model_construct(**{name: self.__dict__[name] for name in names})
+        copy._rate_hz = formats[0].rate_hz  # noqa: SLF001 - its own
+        return copy
+
+
+def operator_name(operator: type[Operator]) -> str:
+    """What a spec calls the operator."""
+    return str(operator.model_fields["op"].default)
+
+
+def _either(kinds: Sequence[Kind]) -> str:
+    plural = {"signal": "signals", "frames": "frames"}
+    return " or ".join(plural[kind] for kind in kinds)

@@ -199,10 +199,10 @@ class Stream:
 def _begun(step: Step, positions: Sequence[int], least: int) -> StageState:
     """The stage's state before the first item that all its inputs have, or before its `least`."""
     first, queues = alignment.begin(step.branches, positions, step.offsets)
-    start = max(first, least)
+    start = max(first, step.first_input(least))
     memory = step.operator.start(*step.joined, index=start)
     joins = len(step.inputs) > 1
-    return StageState(start, memory, queues if joins else None, start - first)
+    return StageState(step.first_output(start), memory, queues if joins else None, start - first)
 
 
 def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
-from math import ceil, prod
+from math import ceil, floor
 
 from msgspec.structs import replace
 
@@ -13,8 +14,6 @@ from corrente_pipelines.errors import Located, Problem, SpecError
 from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.spec import INPUT
-
-FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,23 @@ class Step:
     delay: int
     """Items of the source that must come after an output's own before it leaves, at worst."""
 
+    @cached_property
+    def stride(self) -> Fraction:
+        """How many items of the joined inputs lie from one output to the next."""
+        return self.format.stride / self.joined[0].stride
+
     @property
     def state_bytes(self) -> int:
-        """About what the operator keeps of its inputs between blocks: a window over time."""
-        window = self.operator.receptive_field(*self.joined)
-        items = sum(prod(format.shape) * FLOAT32_BYTES for format in self.joined)
-        return window * items if window > 1 else 0
+        """About what the operator keeps between blocks."""
+        return self.operator.state_bytes(*self.joined)
+
+    def first_output(self, index: int) -> int:
+        """The index of the first output of a stage begun before joined item `index`."""
+        return ceil(index / self.stride)
+
+    def first_input(self, output: int) -> int:
+        """The least joined item before which a stage can begin to give no output below `output`."""
+        return floor((output - 1) * self.stride) + 1 if output > 0 else 0
 
     @cached_property
     def keeps_nothing(self) -> bool:
@@ -77,14 +87,15 @@ def _planned(
     shifts = alignment.offsets(branches)
     latest = max(branch.origin for branch in branches)
     joined = tuple(replace(branch, origin=latest) for branch in branches)
-    own = operator.delay(*joined) * joined[0].stride
+    format, made = operator.fit(*joined), operator.prepared(*joined)
+    own = made.delay(*joined) * joined[0].stride
     return Step(
         name=name,
-        operator=operator,
+        operator=made,
         inputs=inputs,
         branches=branches,
         joined=joined,
         offsets=shifts,
-        format=operator.output(*joined),
+        format=format,
         delay=waits + ceil(own),
     )

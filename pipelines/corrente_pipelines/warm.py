@@ -16,13 +16,14 @@ _FORMATS = (
 
 def warm() -> None:
     """Run every operator's examples once, so that no kernel compiles while a stream waits."""
-    for operator in OPERATORS:
-        for example in operator.examples():
+    for kind in OPERATORS:
+        for example in kind.examples():
             for format in _FORMATS:
-                formats = (format,) * operator.arity
+                formats = (format,) * example.arity
                 try:
-                    example.output(*formats)
+                    example.fit(*formats)
                 except FormatError:
                     continue
-                blocks = [np.zeros((1, *format.shape), np.float32)] * operator.arity
-                example.step(example.start(*formats), *blocks)
+                blocks = [np.zeros((1, *format.shape), np.float32)] * example.arity
+                operator = example.prepared(*formats)
+                operator.step(operator.start(*formats), *blocks)

@@ -68,6 +68,10 @@ class Windowed(Operator):
         """Items under the window."""
         return self.window()[0] if self.runs_over_time(formats[0]) else 1
 
+    def algorithm(self, *formats: Format) -> str:
+        """Sums of products, as most do."""
+        return "direct"
+
     def _frames(self, block: Items) -> Items:
         planes = block[..., None] if block.ndim == 3 else block
         window = self.window()

@@ -102,7 +102,7 @@ def test_frames_that_do_not_fit_are_refused_with_a_remedy(
 
 def test_a_signal_is_refused() -> None:
     with pytest.raises(FormatError, match="takes frames"):
-        EDGES.output(Format(kind="signal", shape=(25,)))
+        EDGES.fit(Format(kind="signal", shape=(25,)))
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (5, 5, 1)])

@@ -1,6 +1,6 @@
 """The operators, by name. To add one: write its file, and name it here."""
 
-from corrente_pipelines.operator import Operator
+from corrente_pipelines.operator import Operator, operator_name
 from corrente_pipelines.operators.argmax import Argmax
 from corrente_pipelines.operators.classify import Classify
 from corrente_pipelines.operators.correlate import Correlate
@@ -32,11 +32,6 @@ OPERATORS: tuple[type[Operator], ...] = (
 )
 
 
-def operator_name(operator: type[Operator]) -> str:
-    """What a spec calls the operator."""
-    return str(operator.model_fields["op"].default)
-
-
 BY_NAME = {operator_name(operator): operator for operator in OPERATORS}
 
-__all__ = ["BY_NAME", "OPERATORS", "operator_name"]
+__all__ = ["BY_NAME", "OPERATORS"]

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from msgspec.structs import replace
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import networks
 from corrente_pipelines.networks.model import Model
 from corrente_pipelines.networks.model_file import ModelPath, read
@@ -27,6 +27,7 @@ class Classify(Operator):
     a value that is not finite has no class: all its probabilities are NaN.
     """
 
+    kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
     is_slow: ClassVar[bool] = True
 
     op: Literal["classify"] = "classify"
@@ -35,8 +36,6 @@ class Classify(Operator):
     def output(self, *formats: Format) -> Format:
         """A signal with a channel per class, labelled."""
         (format,) = formats
-        if format.kind != "frames":
-            raise FormatError("classify takes frames, gets a signal")
         wanted = self._model.network.input
         given = (*format.shape, 1)[:3]
         if given != wanted:

@@ -1,13 +1,13 @@
 """A part of each frame."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from msgspec.structs import replace
 from pydantic import Field
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines.operator import Operator, State
 
 Offset = Annotated[int, Field(ge=0, le=1 << 16)]
@@ -16,6 +16,8 @@ Length = Annotated[int, Field(ge=1, le=1 << 16)]
 
 class Crop(Operator):
     """The pixels `[top, top + height)` x `[left, left + width)` of each frame, dtype unchanged."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
 
     op: Literal["crop"] = "crop"
     top: Offset = 0
@@ -26,8 +28,6 @@ class Crop(Operator):
     def output(self, *formats: Format) -> Format:
         """Frames of `height` x `width`."""
         (format,) = formats
-        if format.kind != "frames":
-            raise FormatError("crop takes frames, gets a signal")
         height, width, *channels = format.shape
         bottom, right = self.top + self.height, self.left + self.width
         if bottom > height or right > width:

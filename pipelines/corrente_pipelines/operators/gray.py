@@ -1,11 +1,11 @@
 """Colour to gray."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines.numerics.channels import channel_weighted_sums
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
 from corrente_pipelines.reduction import by_channels, reduced
@@ -17,12 +17,14 @@ LUMA = (0.299, 0.587, 0.114)
 class Gray(Operator):
     """`y = 0.299 r + 0.587 g + 0.114 b` (the luma of ITU-R BT.601) of frames `(H, W, 3)`."""
 
+    kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
+
     op: Literal["gray"] = "gray"
 
     def output(self, *formats: Format) -> Format:
         """Frames `(H, W)`."""
         (format,) = formats
-        if format.kind != "frames" or format.channels != 3:
+        if format.shape[2:] != (3,):
             raise FormatError(f"gray takes frames (H, W, 3), gets {format.shape}")
         return reduced(format)
 

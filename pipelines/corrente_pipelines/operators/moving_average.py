@@ -44,6 +44,10 @@ class MovingAverage(Windowed):
         """Log-step sums, down and across."""
         return log_step.means_on_frames(frames, self.size)
 
+    def algorithm(self, *formats: Format) -> str:
+        """Neither one by one nor a running sum."""
+        return "log-step"
+
     def reference(self, *x: Items) -> Items:
         """Correlation with `1 / K`."""
         return self._mean(x[0].astype(np.float64))

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.numerics.padding import Pad, framed
@@ -24,6 +24,8 @@ class Prewitt(Operator):
     `vertical` edges show under `[[1, 0, -1]] * 3`, `horizontal` ones under its transpose; `both`
     gives two channels, labelled so.
     """
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
 
     op: Literal["prewitt"] = "prewitt"
     pad: Pad = "zero"

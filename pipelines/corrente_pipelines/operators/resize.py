@@ -1,14 +1,14 @@
 """Frames of another size."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from pydantic import Field
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines.numerics.banded import Band, Interpolation, band, resample
 from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
@@ -25,6 +25,8 @@ class Resize(Operator):
     that an output covers, and is the one for shrinking. Pixel centres lie at halves.
     """
 
+    kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
+
     op: Literal["resize"] = "resize"
     size: tuple[Length, Length]
     interpolation: Interpolation = "linear"
@@ -32,8 +34,6 @@ class Resize(Operator):
     def output(self, *formats: Format) -> Format:
         """Frames of `size`, float32."""
         (format,) = formats
-        if format.kind != "frames":
-            raise FormatError("resize takes frames, gets a signal")
         if max(format.shape[:2]) > MAX_SIDE:
             raise FormatError(
                 f"resize takes frames of at most {MAX_SIDE} pixels a side, gets {format.shape}; "

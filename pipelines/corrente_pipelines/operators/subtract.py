@@ -1,7 +1,7 @@
 """The difference of two inputs."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from msgspec.structs import replace
@@ -15,7 +15,11 @@ class Subtract(Operator):
     """`y = a - b`, item by item, of two inputs of the same shape."""
 
     op: Literal["subtract"] = "subtract"
-    arity: ClassVar[int] = 2
+
+    @property
+    def arity(self) -> int:
+        """Two."""
+        return 2
 
     def output(self, *formats: Format) -> Format:
         """The shape of both."""
