@@ -133,13 +133,20 @@ class Operator(BaseModel):
 class Rated(Operator):
     """An operator whose numbers depend on the rate of its input."""
 
-    _rate_hz: float = PrivateAttr(0.0)
+    _input_rate_hz: float | None = PrivateAttr(None)
+
+    @property
+    def input_rate_hz(self) -> float:
+        """Items of the input per second."""
+        if self._input_rate_hz is None:
+            raise RuntimeError(f"{self.name} is at work only once it was prepared for a rate")
+        return self._input_rate_hz
 
     def prepared(self, *formats: Format) -> Self:
         """A copy that knows the rate."""
         names = type(self).model_fields
         copy = type(self).model_construct(**{name: self.__dict__[name] for name in names})
-        copy._rate_hz = formats[0].rate_hz  # noqa: SLF001 - its own
+        copy._input_rate_hz = formats[0].rate_hz  # noqa: SLF001 - its own
         return copy
 
 

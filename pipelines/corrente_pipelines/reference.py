@@ -17,6 +17,16 @@ def magnitudes(x: Items) -> Doubles:
     return np.abs(np.where(np.isfinite(doubles), doubles, 0.0))
 
 
+def held(x: Items) -> Doubles:
+    """`x` rounded to float32; what is not finite is the last finite item of its channel, or 0."""
+    items = x.astype(np.float32).astype(np.float64)
+    last = np.zeros(items.shape[1:])
+    for item in items:
+        np.copyto(item, last, where=~np.isfinite(item))
+        last = item
+    return items
+
+
 def padded(x: Doubles, axis: int, size: int, pad: Pad) -> Doubles:
     """`x` with what a kernel of that size needs beyond both ends of the axis."""
     if pad == "valid" or x.shape[axis] == 0:

@@ -7,12 +7,13 @@ NaN is gone after K items, and the bits do not depend on the block.
 """
 
 from math import prod
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 _TILE = 4096  # outputs at a time: their partial sums stay in the second-level cache
 _LANES = 256  # lanes at a time at most, where there are many: so do whole windows of them
@@ -25,7 +26,7 @@ def _add(total: Floats, x: Floats, y: Floats, count: int) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # no test for a divisor of zero
-def _divide(sums: Floats, divisor: np.float32) -> None:
+def _divide(sums: Floats, divisor: np.floating[Any]) -> None:
     for j in range(sums.size):
         sums[j] /= divisor
 
@@ -34,22 +35,22 @@ def _divide(sums: Floats, divisor: np.float32) -> None:
 def _window_means(x: Floats, size: int, lanes: int) -> Floats:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
     reach = (size - 1) * lanes
-    y = np.zeros(max(x.size - reach, 0), np.float32)
+    y = np.zeros(max(x.size - reach, 0), x.dtype)
     tile = min(max(_TILE, reach), y.size)  # never shorter than what it has to read beyond it
     if tile == 0:
         return y
-    scratch = np.empty((2, tile + reach), np.float32)
+    scratch = np.empty((2, tile + reach), x.dtype)
     for start in range(0, y.size, tile):
         sums = y[start : start + tile]
         _sum_windows(sums, x[start : start + sums.size + reach], scratch, size, lanes)
-        _divide(sums, np.float32(size))
+        _divide(sums, x.dtype.type(size))
     return y
 
 
 @numba.njit(nogil=True, cache=True)
 def _wide_window_means(x: Floats, size: int, step: int) -> Floats:
     """`_window_means` of rows `(n, lanes)`, `step` lanes at a time."""
-    y = np.empty((x.shape[0] - size + 1, x.shape[1]), np.float32)
+    y = np.empty((x.shape[0] - size + 1, x.shape[1]), x.dtype)
     for start in range(0, x.shape[1], step):
         stop = min(start + step, x.shape[1])
         part = x[:, start:stop].copy()

@@ -1,0 +1,8 @@
+"""Fields that several operators have."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Hertz = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
