@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import corrente_pipelines.operators
 from corrente.format import Format
+from corrente_pipelines import alignment
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import BY_NAME, OPERATORS
 from corrente_pipelines.pipeline import Pipeline
@@ -84,8 +85,17 @@ def _inputs(operator: Operator, formats: dict[str, Format]) -> list[list[str]]:
         [first, second]
         for first, one in formats.items()
         for second, other in formats.items()
-        if contract.fits(operator, one, other)
+        if _join(one, other) and contract.fits(operator, one, other)
     ]
+
+
+def _join(*formats: Format) -> bool:
+    """Whether the items of both lie at the same source indices."""
+    try:
+        alignment.offsets(formats)
+    except ValueError:
+        return False
+    return True
 
 
 @settings(max_examples=150, deadline=None)

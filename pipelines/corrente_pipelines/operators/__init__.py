@@ -1,8 +1,11 @@
 """The operators, by name. To add one: write its file, and name it here."""
 
 from corrente_pipelines.operator import Operator, operator_name
+from corrente_pipelines.operators.abs import Abs
+from corrente_pipelines.operators.add import Add
 from corrente_pipelines.operators.argmax import Argmax
 from corrente_pipelines.operators.classify import Classify
+from corrente_pipelines.operators.clip import Clip
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
 from corrente_pipelines.operators.decimate import Decimate
@@ -14,18 +17,25 @@ from corrente_pipelines.operators.gray import Gray
 from corrente_pipelines.operators.iir import Iir
 from corrente_pipelines.operators.magnitude import Magnitude
 from corrente_pipelines.operators.moving_average import MovingAverage
+from corrente_pipelines.operators.multiply import Multiply
 from corrente_pipelines.operators.prewitt import Prewitt
 from corrente_pipelines.operators.relu import Relu
 from corrente_pipelines.operators.resample import Resample
 from corrente_pipelines.operators.resize import Resize
 from corrente_pipelines.operators.rms import Rms
+from corrente_pipelines.operators.scale import Scale
+from corrente_pipelines.operators.square import Square
 from corrente_pipelines.operators.standardize import Standardize
 from corrente_pipelines.operators.subtract import Subtract
 from corrente_pipelines.operators.sum import Sum
+from corrente_pipelines.operators.threshold import Threshold
 
 OPERATORS: tuple[type[Operator], ...] = (
+    Abs,
+    Add,
     Argmax,
     Classify,
+    Clip,
     Correlate,
     Crop,
     Decimate,
@@ -37,14 +47,18 @@ OPERATORS: tuple[type[Operator], ...] = (
     Iir,
     Magnitude,
     MovingAverage,
+    Multiply,
     Prewitt,
     Relu,
     Resample,
     Resize,
     Rms,
+    Scale,
+    Square,
     Standardize,
     Subtract,
     Sum,
+    Threshold,
 )
 
 BY_NAME = {operator_name(operator): operator for operator in OPERATORS}
