@@ -70,8 +70,8 @@ class Bank(Operator):
     def tolerance(self, *x: Items) -> Bound:
         """The rounding of a sum of K products: `(K + 3) u sum |w| |x|`."""
         magnitudes = np.abs(self._weights.astype(np.float64))
-        count = self._weights[0].size + 3
-        return count * UNIT_ROUNDOFF * self._defined(reference.magnitudes(x[0]), magnitudes)
+        sums = self._defined(reference.magnitudes(x[0]), magnitudes)
+        return np.asarray((self._weights[0].size + 3) * UNIT_ROUNDOFF * sums)
 
     def _defined(self, x: Items, kernels: NDArray[np.float64]) -> Items:
         maps = [reference.correlate(x, kernel, self.pad, first_axis=1) for kernel in kernels]

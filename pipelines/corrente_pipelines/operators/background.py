@@ -77,13 +77,14 @@ class Background(Rated):
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
-        doubles = x[0].astype(np.float64)
-        y, background = np.empty_like(doubles), np.full(doubles.shape[1:], np.nan)
+        y = np.empty(x[0].shape)
+        background = np.full(x[0].shape[1:], np.nan)
         with np.errstate(invalid="ignore"):
-            for n, frame in enumerate(doubles):
+            for n, frame in enumerate(x[0].astype(np.float64)):
+                finite, begun = np.isfinite(frame), ~np.isnan(background)
                 moved = background + self._gain * (frame - background)
-                mean = np.where(np.isnan(background), frame, moved)
-                background = np.where(np.isfinite(frame), mean, background)
+                background[finite & begun] = moved[finite & begun]
+                background[finite & ~begun] = frame[finite & ~begun]
                 y[n] = frame - background
         return y
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
+import numpy as np
+
 from corrente.format import Items
 from corrente_pipelines.numerics.pools import Pool, write_maxima
 from corrente_pipelines.pooling import Pooling
@@ -23,7 +25,7 @@ class MaxPool(Pooling):
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
-        return self.pools(x[0]).max(axis=-1)
+        return np.asarray(self.pools(x[0]).max(axis=-1))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

@@ -43,7 +43,7 @@ class ToUint8(Operator):
         whole = np.floor(within)
         left = within - whole
         up = (left > 0.5) | ((left == 0.5) & (whole % 2 == 1))
-        return (whole + up).clip(0, 255)
+        return np.asarray((whole + up).clip(0, 255))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
