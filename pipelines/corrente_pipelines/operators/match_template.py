@@ -68,10 +68,10 @@ class MatchTemplate(Windowed):
         (format,) = formats
         axes = 1 if self.runs_over_time(format) else 2
         if self._taps.ndim != axes:
-            wanted = "(K,)" if axes == 1 else "(h, w)"
-            raise FormatError(
-                f"on {format.kind} a template has shape {wanted}, got {self._taps.shape}"
-            )
+            wanted = "signals a template has shape (K,)"
+            if axes == 2:
+                wanted = "frames a template has shape (h, w)"
+            raise FormatError(f"on {wanted}, got {self._taps.shape}")
         return self.slid(format)
 
     def over_time(self, items: Items) -> Items:
