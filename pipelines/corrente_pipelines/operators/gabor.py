@@ -1,7 +1,7 @@
 """Gabor's filters: edges and stripes of one width, at several angles."""
 
 from collections.abc import Sequence
-from math import cos, radians, sin
+from math import cos, exp, pi, radians, sin
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -35,7 +35,7 @@ class Gabor(Bank):
     size: Annotated[int, Field(ge=1, le=255)]
     wavelength: Annotated[float, Field(ge=2, le=1e4, allow_inf_nan=False)]
     sigma: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)] | None = None
-    angles: Annotated[tuple[Angle, ...], Field(min_length=1, max_length=64)] = (0, 45, 90, 135)
+    angles: Annotated[tuple[Angle, ...], Field(min_length=1, max_length=32)] = (0, 45, 90, 135)
     aspect: Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)] = 0.5
     phase: Angle = 0
 
@@ -48,12 +48,15 @@ class Gabor(Bank):
         return tuple(f"{angle:g}°" for angle in self.angles)
 
     def _kernel(self, angle: float) -> NDArray[np.float64]:
+        offsets = [k - self.size // 2 for k in range(self.size)]
+        return np.array([[self._tap(i, j, angle) for j in offsets] for i in offsets])
+
+    def _tap(self, i: int, j: int, angle: float) -> float:
+        """By way of `math`: NumPy's functions round otherwise on another processor."""
         sigma = ONE_OCTAVE * self.wavelength if self.sigma is None else self.sigma
-        i, j = np.indices((self.size, self.size)) - self.size // 2
         u, v = j * cos(angle) + i * sin(angle), i * cos(angle) - j * sin(angle)
-        envelope = np.exp(-(u**2 + self.aspect**2 * v**2) / (2 * sigma**2))
-        wave = np.cos(2 * np.pi * u / self.wavelength + radians(self.phase))
-        return np.asarray(envelope * wave)
+        envelope = exp(-(u**2 + self.aspect**2 * v**2) / (2 * sigma**2))
+        return envelope * cos(2 * pi * u / self.wavelength + radians(self.phase))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
