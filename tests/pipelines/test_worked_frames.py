@@ -284,8 +284,16 @@ COLOUR, GRAY = (5, 7, 3), (5, 7)
         (GRAY, {"op": "gabor", "size": 9, "wavelength": 4, "pad": "valid"}, "does not fit into"),
         (GRAY, {"op": "max_pool", "size": 6}, "a pool of 6 x 6 does not fit into a frame of 5 x 7"),
         (GRAY, {"op": "average_pool", "size": 0}, "size: must be at least 1, got 0"),
-        (GRAY, {"op": "match_template", "template": [1, 2]}, "on frames a template has shape"),
-        ((2,), {"op": "match_template", "template": [[1, 2]]}, "on signals a template has shape"),
+        (
+            GRAY,
+            {"op": "match_template", "template": [1, 2]},
+            "on frames a template is (h, w), got (2,)",
+        ),
+        (
+            (2,),
+            {"op": "match_template", "template": [[1, 2]]},
+            "on signals a template is (K,), got (1, 2)",
+        ),
         (GRAY, {"op": "match_template", "template": [[3, 3]]}, "nothing correlates with it"),
         (GRAY, {"op": "match_template", "template": [[[1, 2]]]}, "must be (K,) or (h, w)"),
         (

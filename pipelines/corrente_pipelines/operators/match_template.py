@@ -68,9 +68,7 @@ class MatchTemplate(Windowed):
         (format,) = formats
         axes = 1 if self.runs_over_time(format) else 2
         if self._taps.ndim != axes:
-            wanted = "signals a template has shape (K,)"
-            if axes == 2:
-                wanted = "frames a template has shape (h, w)"
+            wanted = "signals a template is (K,)" if axes == 1 else "frames a template is (h, w)"
             raise FormatError(f"on {wanted}, got {self._taps.shape}")
         return self.slid(format)
 
@@ -98,6 +96,7 @@ class MatchTemplate(Windowed):
         with np.errstate(invalid="ignore"):
             v = windows - windows.mean(axis=-1, keepdims=True)
             t = self._taps.ravel() - self._taps.mean()
+            t /= np.abs(t).max()  # changes nothing, but that no square underflows
             energy = (v**2).sum(axis=-1)
             product = (v * t).sum(axis=-1)
             scale = np.sqrt(energy * (t**2).sum())
