@@ -2,11 +2,12 @@
 
 from math import exp, log, sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from corrente.format import Format, Items
+from corrente.format import Format, Items, format_of
 from corrente_pipelines import Pipeline
 from corrente_pipelines.errors import SpecError
 
@@ -63,33 +64,35 @@ def test_the_laplacian_of_what_is_flat_is_zero_but_for_a_padding_of_zeros() -> N
     assert y[..., 1].tolist() == y[..., 0].tolist()
 
 
-def gabor_weights(**fields: object) -> Items:
+def gabor_weights(wavelength: float, angle: float, phase: float = 0) -> Items:
     """The kernel, from a frame of one bright pixel: the response turned by half a turn."""
     x = np.zeros((1, 3, 3), np.float32)
     x[0, 1, 1] = 1
-    return applied(x, op="gabor", size=3, sigma=1, aspect=1, **fields)[0, ::-1, ::-1]
+    wave: dict[str, Any] = {"wavelength": wavelength, "angles": [angle], "phase": phase}
+    return applied(x, op="gabor", size=3, sigma=1, aspect=1, **wave)[0, ::-1, ::-1]
 
 
 def test_a_gabor_kernel_is_a_wave_under_a_gaussian() -> None:
     near, far = exp(-1 / 2), exp(-1)  # one pixel off, and diagonally
-    upright = gabor_weights(wavelength=4, angles=[0])  # cos(pi j / 2): 0, 1, 0
-    np.testing.assert_allclose(upright, [[0, near, 0], [0, 1, 0], [0, near, 0]], atol=1e-7)
-    level = gabor_weights(wavelength=2, angles=[90])  # cos(pi i): -1, 1, -1
-    expected = [[-far, -near, -far], [near, 1, near], [-far, -near, -far]]
+    upright = gabor_weights(wavelength=4, angle=0)  # cos(pi j / 2): 0, 1, 0
+    expected = np.array([[0, near, 0], [0, 1, 0], [0, near, 0]])
+    np.testing.assert_allclose(upright, expected, atol=1e-7)
+    level = gabor_weights(wavelength=2, angle=90)  # cos(pi i): -1, 1, -1
+    expected = np.array([[-far, -near, -far], [near, 1, near], [-far, -near, -far]])
     np.testing.assert_allclose(level, expected, atol=1e-7)
 
 
 def test_an_odd_gabor_kernel_falls_from_left_to_right() -> None:
     near, far = exp(-1 / 2), exp(-1)
-    odd = gabor_weights(wavelength=4, angles=[0], phase=90)  # cos(pi j / 2 + pi / 2) = -sin(pi j/2)
+    odd = gabor_weights(wavelength=4, angle=0, phase=90)  # cos(pi j / 2 + pi / 2) = -sin(pi j/2)
     np.testing.assert_allclose(odd, [[far, 0, -far], [near, 0, -near], [far, 0, -far]], atol=1e-7)
 
 
 def test_aspect_draws_a_gabor_kernel_out_along_its_stripes() -> None:
     x = np.zeros((1, 1, 9), np.float32)
     x[0, 0, 4] = 1
-    shape = {"op": "gabor", "size": 9, "wavelength": 4, "sigma": 1, "aspect": 0.5}
-    y = applied(x, **shape, angles=[90])[0, 0]  # along the stripe: v = -j
+    y = applied(x, op="gabor", size=9, wavelength=4, sigma=1, aspect=0.5, angles=[90])[0, 0]
+    # along the stripe: v = -j
     np.testing.assert_allclose(y, [exp(-(j**2) / 8) for j in range(-4, 5)], rtol=1e-6)
 
 
@@ -308,7 +311,6 @@ COLOUR, GRAY = (5, 7, 3), (5, 7)
 def test_what_does_not_fit_is_refused(
     shape: tuple[int, ...], stage: dict[str, object], message: str
 ) -> None:
-    kind = "signal" if len(shape) == 1 else "frames"
     with pytest.raises(SpecError) as caught:
-        pipeline(**stage).plan(Format(kind=kind, shape=shape))
+        pipeline(**stage).plan(format_of(shape, rate_hz=1))
     assert message in str(caught.value)
