@@ -30,7 +30,7 @@ def write_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
 
 @numba.njit(nogil=True, cache=True)
 def write_means(x: Floats, y: Floats, size: int, stride: int) -> None:
-    """Sums in float64, row by row: nothing overflows, and every sum has its own order."""
+    """Sums in float64, row by row: nothing overflows, and the order is always the same."""
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
             for c in range(y.shape[2]):

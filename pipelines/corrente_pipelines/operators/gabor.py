@@ -11,7 +11,7 @@ from pydantic import Field
 from corrente_pipelines.bank import Bank
 
 ONE_OCTAVE = 0.56
-"""Sigma over wavelength of a filter whose response halves an octave apart."""
+"""Sigma over wavelength of a filter whose response is half at frequencies an octave apart."""
 
 Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 
