@@ -5,11 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from corrente.format import Format, Items
-from corrente_pipelines.numerics.padding import Pad, beyond, margins
+from corrente_pipelines.numerics.padding import Pad, Precision, beyond, margins
 
 
 class Tail(NamedTuple):
-    """The last items, float32, at most one fewer than the window's size, padding included.
+    """The last items, at most one fewer than the window's size, padding included.
+
+    They are of the precision that is computed in, float32 unless `start` was told otherwise.
 
     `begun` is whether an item was seen: the padding at the start needs the first one.
     """
@@ -18,16 +20,16 @@ class Tail(NamedTuple):
     begun: bool
 
 
-def start(format: Format) -> Tail:
+def start(format: Format, precision: Precision = "float32") -> Tail:
     """The tail before the first item."""
-    return Tail(np.empty((0, *format.shape), np.float32), begun=False)
+    return Tail(np.empty((0, *format.shape), precision), begun=False)
 
 
 def extend(tail: Tail, block: Items, size: int, pad: Pad) -> tuple[Tail, Items]:
     """The new tail, and the items under all windows of `size` that are complete now."""
     if len(block) == 0:
         return tail, tail.items[:0]
-    items = block.astype(np.float32, copy=False)
+    items = block.astype(tail.items.dtype, copy=False)
     before = tail.items
     if not tail.begun and pad != "valid":
         before = beyond(items[:1], margins(size)[0], pad)

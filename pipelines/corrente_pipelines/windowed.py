@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from math import prod
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines import overlap
-from corrente_pipelines.numerics.padding import Pad, framed, kept, margins
+from corrente_pipelines.numerics.padding import Pad, Precision, framed, kept, margins
 from corrente_pipelines.operator import Operator, State
 
 
@@ -17,6 +18,9 @@ class Windowed(Operator):
     Over time, items wait until the window is complete. On frames, every frame is by itself.
     Centre and padding are those of `scipy.ndimage.correlate1d`.
     """
+
+    precision: ClassVar[Precision] = "float32"
+    """What the items are handed over in."""
 
     pad: Pad = "zero"
 
@@ -30,11 +34,11 @@ class Windowed(Operator):
 
     @abstractmethod
     def over_time(self, items: Items) -> Items:
-        """Float32 items `(n, …)` to the outputs of all complete windows."""
+        """Items `(n, …)`, floats, to the outputs of all complete windows."""
 
     @abstractmethod
     def over_frames(self, frames: Items) -> Items:
-        """Float32 frames `(n, H, W, C)`, margins included, to the outputs of complete windows."""
+        """Frames `(n, H, W, C)`, floats, margins included, to the outputs of complete windows."""
 
     def slid(self, format: Format) -> Format:
         """The format behind the window, the channels kept."""
@@ -44,7 +48,8 @@ class Windowed(Operator):
 
     def start(self, *formats: Format, index: int = 0) -> State:
         """No item, over time; nothing at all on frames."""
-        return overlap.start(formats[0]) if self.runs_over_time(formats[0]) else None
+        (format,) = formats
+        return overlap.start(format, self.precision) if self.runs_over_time(format) else None
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """Outputs whose window is complete."""
@@ -75,7 +80,7 @@ class Windowed(Operator):
     def _frames(self, block: Items) -> Items:
         planes = block[..., None] if block.ndim == 3 else block
         window = self.window()
-        out = self.over_frames(framed(planes, (window[0], window[1]), self.pad))
+        out = self.over_frames(framed(planes, (window[0], window[1]), self.pad, self.precision))
         return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
 
 

@@ -10,12 +10,16 @@ Pad = Literal["zero", "edge", "valid"]
 """`zero` and `edge` give as many out as in, `valid` only outputs that lie wholly inside."""
 
 
-def floats(items: Items) -> Items:
-    """The items as the kernels are compiled for: float32, C-contiguous, aligned, writable.
+Precision = Literal["float32", "float64"]
+"""What is computed in; float64 where drift or dynamic range asks for it."""
+
+
+def floats(items: Items, precision: Precision = "float32") -> Items:
+    """The items as kernels are compiled for: of that precision, C-contiguous, aligned, writable.
 
     A block off the wire is read-only and may be misaligned: numba would compile for it once more.
     """
-    return np.require(items, np.float32, ["C", "ALIGNED", "WRITEABLE"])
+    return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
 
 def margins(size: int) -> tuple[int, int]:
@@ -35,9 +39,11 @@ def beyond(items: Items, count: int, pad: Pad) -> Items:
     return np.repeat(items, count, axis=0)
 
 
-def framed(frames: Items, sizes: tuple[int, int], pad: Pad) -> Items:
-    """Float32 frames `(n, H, W, C)` with their margins on all four sides; `valid` adds none."""
-    frames = floats(frames)
+def framed(
+    frames: Items, sizes: tuple[int, int], pad: Pad, precision: Precision = "float32"
+) -> Items:
+    """Frames `(n, H, W, C)`, floats, with their margins on all four sides; `valid` adds none."""
+    frames = floats(frames, precision)
     if pad == "valid":
         return frames
     widths = ((0, 0), margins(sizes[0]), margins(sizes[1]), (0, 0))
