@@ -117,7 +117,9 @@ def stream(
     parts = [operator.output(*formats).empty()]
     for block in blocks:
         given = [signal[block].copy() for signal in x]
-        state, items = operator.step(state, *given)
+        before, value = state, stored.dump(state)
+        state, items = operator.step(before, *given)
+        assert stored.dump(before) == value, f"{operator} changed the state it was given"
         for buffer, signal in zip(given, x, strict=True):
             check_same_bits(buffer, signal[block])
             buffer.fill(77)

@@ -205,12 +205,12 @@ def test_the_time_constant_of_a_background_is_in_seconds() -> None:
 @pytest.mark.parametrize(
     ("frames", "expected"),
     [
-        ([0, NAN, 8, 8], [0, NAN, 4, 2]),  # 0, held, 4, 6
-        ([4, np.inf, 8, -np.inf], [0, np.inf, 2, -np.inf]),  # 4, held, 6, held
-        ([NAN, 6, 8], [NAN, 0, 1]),  # none, 6, 7
+        ([0, NAN, 8, 8], [0, 0, 4, 2]),  # of 0, 0, 8, 8 it is 0, 0, 4, 6
+        ([0, 8, np.inf, -np.inf], [0, 4, 2, 1]),  # of 0, 8, 8, 8 it is 0, 4, 6, 7
+        ([NAN, 6, 8], [0, 0, 1]),  # of 6, 8 it is 6, 7
     ],
 )
-def test_a_background_holds_where_a_pixel_is_not_finite(
+def test_a_pixel_that_is_not_finite_is_taken_for_the_last_one_that_was(
     frames: list[float], expected: list[float]
 ) -> None:
     y = applied(pixel_over_time(*frames), op="background", time_constant_s=HALF).ravel()
