@@ -1,11 +1,12 @@
 """Signals of mean 0 and deviation 1."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import ceil, exp, log, prod
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from corrente.format import Format, FormatError, Items, Kind
@@ -13,6 +14,8 @@ from corrente_pipelines import reference
 from corrente_pipelines.fields import Seconds
 from corrente_pipelines.numerics import recursive
 from corrente_pipelines.operator import Bound, Rated, State
+
+Doubles = NDArray[np.float64]
 
 LONGEST = 1 << 30
 """Items after which the start is forgotten, at most."""
@@ -77,31 +80,36 @@ class Standardize(Rated):
 
     def reference(self, *x: Items) -> Items:
         """The definition, item by item over all that came before."""
-        items = reference.held(x[0])
-        y = np.zeros(items.shape)
-        for n, distances, w, deviation in self._deviations(items):
-            mean = (w * distances).sum(axis=0) / w.sum()
-            np.divide(-mean, deviation, out=y[n], where=deviation > 0)
-        return y
+        mean, deviation, _ = self._moments(reference.held(x[0]))
+        return np.divide(-mean, deviation, out=np.zeros(mean.shape), where=deviation > 0)
 
     def tolerance(self, *x: Items) -> Bound:
         """What is forgotten still counts for 2^-27 of the weights; no score exceeds their root."""
         items = reference.held(x[0])
         largest = np.maximum.accumulate(np.abs(items), axis=0)
-        bound = np.zeros(items.shape)
-        for n, _, w, deviation in self._deviations(items):
-            most = np.full(items.shape[1], 2 * np.sqrt(w.sum()))
-            scores = np.divide(largest[n], deviation, out=most / FORGOTTEN, where=deviation > 0)
-            bound[n] = np.minimum(4 * FORGOTTEN * scores, most)
-        return bound
+        _, deviation, weight = self._moments(items)
+        most = np.broadcast_to(2 * np.sqrt(weight), items.shape)
+        scores = np.divide(largest, deviation, out=most / FORGOTTEN, where=deviation > 0)
+        return np.asarray(np.minimum(4 * FORGOTTEN * scores, most))
 
-    def _deviations(self, x: Items) -> Iterator[tuple[int, Items, Items, Items]]:
-        """For each item: the distances from it of all so far, their weights, their deviation."""
-        for n in range(len(x)):
-            w = np.power(self._keep, np.arange(n, -1, -1.0))[:, np.newaxis]
-            distances = x[: n + 1] - x[n]
-            mean = (w * distances).sum(axis=0) / w.sum()
-            yield n, distances, w, np.sqrt((w * (distances - mean) ** 2).sum(axis=0) / w.sum())
+    def _moments(self, x: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+        """Of all items up to each: the mean, less that item; the deviation; the weights' sum.
+
+        Items of a weight below `exp(-45)`, which float64 does not see, are left out.
+        """
+        if len(x) == 0:
+            return x, x, x
+        window = min(len(x), ceil(45 * self.time_constant_s * self.input_rate_hz) + 1)
+        w = np.power(self._keep, np.arange(window - 1, -1, -1.0))
+        before = np.zeros((window - 1, x.shape[1]))
+        came = sliding_window_view(np.r_[before[:, 0], np.ones(len(x))], window, axis=0)
+        seen = sliding_window_view(np.concatenate([before, x]), window, axis=0)
+        distances = seen - x[..., np.newaxis]
+        weights = (w * came)[:, np.newaxis]
+        weight = weights.sum(axis=-1)
+        mean = (weights * distances).sum(axis=-1) / weight
+        spread = (weights * (distances - mean[..., np.newaxis]) ** 2).sum(axis=-1) / weight
+        return mean, np.sqrt(spread), weight
 
     @property
     def _keep(self) -> float:
