@@ -14,7 +14,8 @@ class Block:
     `data` is read-only and the block's own; it holds no items where the block only brings a gap or
     the end. `gap` is `(from, to)`, items that will not come, and lies before the data. `t_ns` is
     the time of the first item. `last`: the topic ends behind this block. `revision` counts how
-    often the stage, or one before it, was changed while the stream ran.
+    often the stage, or one before it, was changed while the stream ran. `error` says why the topic
+    ends, where its pipeline failed or a gap may not be.
     """
 
     stream: str
@@ -27,6 +28,7 @@ class Block:
     gap: tuple[int, int] | None = None
     last: bool = False
     revision: int = 0
+    error: str = ""
 
     @property
     def topic(self) -> str:

@@ -5,7 +5,7 @@ the connection is given up: what was missed is told as gaps and ends on the next
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -294,7 +294,8 @@ class Receiving:
             raise Disorder
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
-        self._waiting.append(incoming.block(end.index, empty, 0, last=True))
+        last = incoming.block(end.index, empty, 0, last=True)
+        self._waiting.append(replace(last, error=end.reason))
         if self._topics.get(incoming.name) is incoming:
             del self._topics[incoming.name]
         self._ended_ids.append(end.id)

@@ -7,10 +7,10 @@ from corrente import Block, wire
 from corrente.link import Envelope
 from corrente.receiving import Receiving
 from corrente.sending import Sending
-from corrente_service.events import Event, Wanted
+from corrente_service.events import Wanted
 from corrente_service.ingest import Ingest
 from corrente_service.processing import Processing
-from corrente_service.runner import Runner
+from corrente_service.runner import Crossed, Runner
 from corrente_service.service import Service
 from corrente_service.stream import Stream
 from tests.simulation.daemon import LIMITS, Begin, refit
@@ -59,9 +59,12 @@ class GluesGaps(Runner):
 
     def gap(
         self, stream: str, stop: int, want: Wanted, reason: wire.GapReason = "source"
-    ) -> list[Event]:
-        self._sources[stream].next_index = stop
-        return []
+    ) -> Crossed:
+        source = self._sources[stream]
+        source.next_index = stop
+        for run in source.runs.values():
+            run.states = run.states._replace(next_index=stop)
+        return Crossed([], 0)
 
 
 class Hasty(Processing):

@@ -11,7 +11,7 @@ FIELDS = {
     "ping": "",
     "pong": "messages",
     "block": "id epoch index count t_ns",
-    "end": "id epoch index",
+    "end": "id epoch index reason",
     "goodbye": "reason reconnect",
     "blocks": "blocks sizes",
     "hello": "oldest_version newest_version instance agent",
@@ -98,8 +98,10 @@ def both_ways() -> Iterator[dict[str, Any]]:
     yield sent("pong at most", "pong", MOST)
     yield short("pong", 0, 0)
     yield from of_blocks()
-    yield sent("end", "end", 3, 12, 502)
-    yield sent("end at most", "end", MOST, MOST, MOST)
+    yield sent("end", "end", 3, 12, 502, "")
+    yield sent("end with a reason", "end", 3, 12, 502, "items 500 to 501 are missing")
+    yield sent("end at most", "end", MOST, MOST, MOST, "é" * 4096)
+    yield short("end", 3, 3, 12, 502, "")
     yield sent("goodbye", "goodbye", "the daemon stops", True)
     yield sent("goodbye of 62 bytes, which needs no zeros", "goodbye", "x" * 50, False)
     yield sent("goodbye of 63 bytes", "goodbye", "x" * 51, False)
