@@ -98,7 +98,7 @@ class Subscribing:
             raise Lost(f"{self._topics[0]} has ended, {missing} items short")
         if block.gap is not None:
             self._ahead = replace(block, gap=None)
-            raise Lost(f"{block.topic}: items {block.gap[0]} to {block.gap[1] - 1} are missing")
+            raise Lost(block.gap_text)
         if block.last:
             raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short")
         return block

@@ -28,8 +28,9 @@ class GapError(ValueError):
 class Passed(NamedTuple):
     """What comes of items that never arrived, or of the first of them.
 
-    The stages' `outputs` lie before what is `missing` of them, `[from, to)`; `filled` items were
-    made up.
+    The stages' `outputs` lie before what is `missing` of them, `[from, to)`. That may be empty, as
+    outputs are far apart: still the one behind it knows nothing of the one before. `filled` items
+    were made up.
     """
 
     outputs: dict[str, Items]

@@ -168,7 +168,7 @@ class Plan:
         missing = {
             name: (ends[name], start)
             for name, start in self.positions(after).items()
-            if ends[name] < start and (want is None or name in want)
+            if want is None or name in want
         }
         return after, Passed(self._chosen(tails, want), missing, 0)
 

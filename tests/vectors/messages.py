@@ -201,6 +201,7 @@ def from_daemon() -> Iterator[dict[str, Any]]:
     yield short("announce", 7, 8, 12, *raw, SIGNAL, 500, 0)
     for reason in ("source", "dropped", "expired", "revision"):
         yield sent(f"gap: {reason}", "gap", 9, 12, 0, 500, reason)
+    yield sent("gap of no item", "gap", 9, 12, 500, 500, "source")
     yield sent("gap at most", "gap", MOST, MOST, MOST, MOST, "dropped")
     yield sent("report", "report", 1, payload=msgpack.packb({"ready": True, "peers": 2}))
     long = msgpack.packb({"notes": "x" * 70000})
