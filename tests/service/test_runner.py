@@ -129,7 +129,7 @@ def test_stages_that_look_at_one_item_remember_nothing():
 
 @dataclass(frozen=True)
 class BrokenPipeline:
-    """A pipeline with a defect: its plan raises when it sees what it dislikes."""
+    """A pipeline with a defect: its plan raises when it meets a number that it dislikes."""
 
     sound: Pipeline
     name: str = "broken"
@@ -156,6 +156,8 @@ class BrokenPlan:
         return self.sound.begin(index)
 
     def skip(self, states, stop, want):
+        if stop == 13:
+            raise ArithmeticError("thirteen")
         return self.sound.skip(states, stop, want)
 
     def positions(self, states):
