@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from corrente.format import Format, Items
 from corrente_pipelines.gap import OnGap, rule
+from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator, State
 from corrente_pipelines.plan import Plan
 from corrente_pipelines.step import plan_steps
@@ -57,7 +58,9 @@ class Striding:
 
     def plan(self, format: Format) -> Plan:
         sources = ["input", *self.operators]
-        graph = {name: (source,) for name, source in zip(self.operators, sources, strict=False)}
+        graph: Graph = {
+            name: (source,) for name, source in zip(self.operators, sources, strict=False)
+        }
         steps = plan_steps(format, graph, self.operators, None)
         return Plan(self.name, format, steps, rule(self.on_gap, self.max_fill, format))
 

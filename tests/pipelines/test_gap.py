@@ -221,7 +221,7 @@ def test_by_default_a_gap_is_a_reset() -> None:
     stream.push(signal(2.0, 4.0))
     passed = stream.gap(3)
     assert values(passed.outputs["mean"]) == pytest.approx([(2 + 4 + 4) / 3])
-    assert (passed.outputs.keys(), passed.missing) == ({"mean"}, {"mean": (2, 5)})
+    assert (list(passed.outputs), passed.missing) == (["mean"], {"mean": (2, 5)})
     assert passed.filled == 0
     assert stream.gap(0).missing == {}
     with pytest.raises(ValueError, match="no fewer than 0 items, got -1"):

@@ -67,6 +67,18 @@ class GluesGaps(Runner):
         return Crossed([], 0)
 
 
+class FillsOnceMore(Runner):
+    """Takes what it put in for a missing item for one that arrived."""
+
+    def gap(
+        self, stream: str, stop: int, want: Wanted, reason: wire.GapReason = "source"
+    ) -> Crossed:
+        crossed = super().gap(stream, stop, want, reason)
+        for run in self._sources[stream].runs.values():
+            run.states = run.states._replace(filled=0)
+        return crossed
+
+
 class Hasty(Processing):
     """Acknowledges what arrived, done or not."""
 
@@ -109,6 +121,10 @@ def _gluing(service: Service) -> None:
     refit(service, runner=GluesGaps(PIPELINES.values(), LIMITS))
 
 
+def _filling(service: Service) -> None:
+    refit(service, runner=FillsOnceMore(PIPELINES.values(), LIMITS))
+
+
 def _hasty(service: Service) -> None:
     refit(service, processing=Hasty)
 
@@ -126,6 +142,10 @@ PLANTED = {
         "was accepted as items|not within",
     ),
     "a gap is glued over": (Parts(begin=_with(_gluing)), "there are no such items|end, not "),
+    "a gap is filled beyond its bound": (
+        Parts(begin=_with(_filling)),
+        "there are no such items",
+    ),
     "an acknowledgement comes too early": (Parts(begin=_with(_hasty)), "comes too early"),
     "more is sent than was granted": (Parts(begin=_generous), "granted"),
 }
