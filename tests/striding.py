@@ -15,7 +15,7 @@ from corrente_pipelines.step import plan_steps
 
 
 class _Next(NamedTuple):
-    index: int
+    next_index: int
 
 
 class Every(Operator):
@@ -34,8 +34,8 @@ class Every(Operator):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         (block,) = blocks
-        first = -state.index % self.factor
-        return _Next(state.index + len(block)), block[first :: self.factor].copy()
+        first = -state.next_index % self.factor
+        return _Next(state.next_index + len(block)), block[first :: self.factor].copy()
 
     def reference(self, *x: Items) -> Items:
         return x[0][:: self.factor]
