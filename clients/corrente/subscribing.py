@@ -100,7 +100,8 @@ class Subscribing:
             self._ahead = replace(block, gap=None)
             raise Lost(block.gap_text)
         if block.last:
-            raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short")
+            reason = f": {block.error}" if block.error else ""
+            raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short{reason}")
         return block
 
 
