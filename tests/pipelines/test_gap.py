@@ -60,9 +60,9 @@ class Told:
         self.next_index = stop
 
 
-def told(plan: Plan, blocks: list[Items | Gap], begin: int = 0) -> dict[str, Told]:
-    """What the plan gives for blocks and gaps in their order."""
-    states = plan.begin(begin)
+def told(plan: Plan, blocks: list[Items | Gap]) -> dict[str, Told]:
+    """What the plan gives for blocks and gaps in their order; states are stored in between."""
+    start = states = plan.begin()
     positions = plan.positions(states)
     stages = {
         name: Told(positions[name], [(positions[name], format.empty())])
@@ -74,6 +74,7 @@ def told(plan: Plan, blocks: list[Items | Gap], begin: int = 0) -> dict[str, Tol
         else:
             states, outputs = plan.step(states, block)
             _add(stages, outputs)
+        states = contract.reloaded(states, start)
         assert plan.positions(states) == {name: one.next_index for name, one in stages.items()}
     _add(stages, plan.finish(states))
     return stages
