@@ -12,9 +12,12 @@ class Block:
     """Consecutive items of one topic, starting at `index`.
 
     `data` is read-only and the block's own; it holds no items where the block only brings a gap or
-    the end. `gap` is `(from, to)`, items that will not come, and lies before the data. `t_ns` is
+    the end. `gap` is `(from, to)`, items that will not come, and lies before the data. It may be
+    empty: of items far apart none lies in the gap of the source stream, but those behind it are
+    made without knowing those before. `t_ns` is
     the time of the first item. `last`: the topic ends behind this block. `revision` counts how
-    often the stage, or one before it, was changed while the stream ran.
+    often the stage, or one before it, was changed while the stream ran. `error` says why the topic
+    ends, where its pipeline failed or a gap may not be.
     """
 
     stream: str
@@ -27,6 +30,18 @@ class Block:
     gap: tuple[int, int] | None = None
     last: bool = False
     revision: int = 0
+    error: str = ""
+
+    @property
+    def gap_text(self) -> str:
+        """What `gap` says, in words; empty where there is none."""
+        match self.gap:
+            case None:
+                return ""
+            case (start, stop) if start == stop:
+                return f"{self.topic}: starts anew at item {stop}, behind a gap between its items"
+            case (start, stop):
+                return f"{self.topic}: items {start} to {stop - 1} are missing"
 
     @property
     def topic(self) -> str:

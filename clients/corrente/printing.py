@@ -79,6 +79,7 @@ def json_line(block: Block) -> str:
         "gap": block.gap,
         "revision": block.revision,
         "last": block.last,
+        "error": block.error,
         "kind": block.format.kind,
         "shape": block.format.shape,
         "rate_hz": block.format.rate_hz,
@@ -99,7 +100,7 @@ def text_line(block: Block) -> str:
     if len(block.data):
         parts.append(_last_item(block))
     if block.last:
-        parts.append("end")
+        parts.append(f"end: {block.error}" if block.error else "end")
     return "  ".join(parts)
 
 

@@ -5,7 +5,7 @@ the connection is given up: what was missed is told as gaps and ends on the next
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -30,7 +30,7 @@ class _Incoming:
     daemon: bytes  # the process that announced it
     next_index: int
     first_index: int  # what lies before is not wanted
-    gap: tuple[int, int] | None = None  # what is missing before `next_index`, not yet told
+    gap: tuple[int, int] | None = None  # what is missing before `next_index`, maybe nothing: untold
     last_gap: wire.Gap | None = None  # since it was announced
     is_past: bool = False  # its end was told, or another has begun to be told in its place
     is_doubted: bool = False  # another came in its place before its end was told
@@ -60,6 +60,10 @@ class _Incoming:
             self.gap = (self.untold_index, stop)
             self.next_index = stop
 
+    def restart(self) -> None:
+        """A gap of the source stream lies here, between two items."""
+        self.gap = self.gap or (self.next_index, self.next_index)
+
     def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
         """The user's next block, with what is missing before it; empty where none is wanted."""
         skipped = min(max(0, self.first_index - index), len(items))
@@ -86,10 +90,11 @@ class _Incoming:
         gap, self.gap = self.gap, None
         resumed, self.resume_index = self.resume_index, None
         if resumed is not None and resumed <= index:
-            gap = (resumed, index)
-        start, stop = gap or (0, 0)
-        start = max(start, self.first_index)
-        return (start, stop) if start < stop else None
+            gap = (resumed, index) if resumed < index or gap == (index, index) else None
+        if gap is None or gap[1] < self.first_index:
+            return None
+        start, stop = max(gap[0], self.first_index), gap[1]
+        return (start, stop) if start < stop or gap[0] == stop else None
 
 
 class Receiving:
@@ -280,10 +285,13 @@ class Receiving:
         if gap.stop < gap.start:
             raise WireError(f"a gap from {gap.start} to {gap.stop}")
         incoming = self._incoming(gap.id, gap.epoch)
-        if gap.stop < incoming.next_index or gap == incoming.last_gap:
+        is_empty = gap.start == gap.stop
+        if gap.stop < incoming.next_index or (gap == incoming.last_gap and not is_empty):
             raise Disorder  # what is behind it came before, or it came twice
         incoming.last_gap = gap
         incoming.miss(gap.stop)
+        if is_empty:
+            incoming.restart()
 
     def _finished(self, end: wire.End) -> None:
         incoming = self._incoming(end.id, end.epoch)
@@ -294,7 +302,8 @@ class Receiving:
             raise Disorder
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
-        self._waiting.append(incoming.block(end.index, empty, 0, last=True))
+        last = incoming.block(end.index, empty, 0, last=True)
+        self._waiting.append(replace(last, error=end.reason))
         if self._topics.get(incoming.name) is incoming:
             del self._topics[incoming.name]
         self._ended_ids.append(end.id)

@@ -98,9 +98,10 @@ class Subscribing:
             raise Lost(f"{self._topics[0]} has ended, {missing} items short")
         if block.gap is not None:
             self._ahead = replace(block, gap=None)
-            raise Lost(f"{block.topic}: items {block.gap[0]} to {block.gap[1] - 1} are missing")
+            raise Lost(block.gap_text)
         if block.last:
-            raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short")
+            reason = f": {block.error}" if block.error else ""
+            raise Lost(f"{block.topic} has ended at {block.index}, {missing} items short{reason}")
         return block
 
 

@@ -96,11 +96,15 @@ class Block(Message, frozen=True):
 
 
 class End(Message, frozen=True):
-    """The stream or topic ends before `index`: every item below it came before this message."""
+    """The stream or topic ends before `index`: every item below it came before this message.
+
+    From the daemon: `reason` says why, where that is not that the stream ended.
+    """
 
     id: Id
     epoch: Id
     index: Index
+    reason: Text = ""
 
 
 class Goodbye(Message, frozen=True):

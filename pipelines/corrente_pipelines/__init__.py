@@ -9,6 +9,7 @@
 
 from corrente_pipelines.errors import Problem, SpecError
 from corrente_pipelines.explain import Explanation, format_data
+from corrente_pipelines.gap import GapError, Passed
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import OPERATORS
 from corrente_pipelines.pipeline import Pipeline, load, run
@@ -18,7 +19,9 @@ from corrente_pipelines.warm import warm
 __all__ = [
     "OPERATORS",
     "Explanation",
+    "GapError",
     "Operator",
+    "Passed",
     "Pipeline",
     "Plan",
     "Problem",

@@ -12,6 +12,7 @@ import numpy as np
 from corrente.format import Format, Items, format_of
 from corrente_pipelines.document import Document, read
 from corrente_pipelines.errors import SpecError
+from corrente_pipelines.gap import rule
 from corrente_pipelines.graph import Graph, graph
 from corrente_pipelines.plan import Plan
 from corrente_pipelines.spec import Spec, validate
@@ -89,7 +90,9 @@ class Pipeline:
         if problem := self.spec.input.misfit(format):
             raise SpecError([problem], self.source)
         operators = {name: stage.operator for name, stage in self.spec.stages.items()}
-        return Plan(self.name, format, plan_steps(format, self.graph, operators, self.source))
+        steps = plan_steps(format, self.graph, operators, self.source)
+        gaps = rule(self.spec.on_gap, self.spec.max_fill, format)
+        return Plan(self.name, format, steps, gaps)
 
     def apply(self, x: Any, rate_hz: float) -> dict[str, Items]:
         """The whole output of every stage for the whole signal `x`, time on axis 0.

@@ -12,6 +12,7 @@ import numpy as np
 from corrente.format import Format, Items
 from corrente_pipelines import alignment
 from corrente_pipelines.explain import Explanation
+from corrente_pipelines.gap import PIECE_BYTES, RESET, GapError, GapRule, Passed, together
 from corrente_pipelines.operator import State
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
@@ -35,19 +36,30 @@ class StageState(NamedTuple):
     skip: int = 0
 
 
-States = tuple[StageState, ...]
+class States(NamedTuple):
+    """Where a stream stands in a plan: before source item `next_index`.
+
+    `last` holds the last item where the rule for gaps asks for it, else none; `filled` is how many
+    items were made up since one arrived.
+    """
+
+    next_index: int
+    stages: tuple[StageState, ...]
+    last: Items
+    filled: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A pipeline's stages in the order they are computed, for streams of one format.
 
-    `begin`, `step` and `finish` are pure: states go in and come out. `start` wraps them.
+    `begin`, `step`, `skip` and `finish` are pure: states go in and come out. `start` wraps them.
     """
 
     pipeline: str
     format: Format
     steps: tuple[Step, ...]
+    gaps: GapRule = RESET
 
     @cached_property
     def formats(self) -> Mapping[str, Format]:
@@ -97,11 +109,12 @@ class Plan:
                 state = _begun(step, inputs, least.get(step.name, 0))
             states.append(state)
             positions[step.name] = state.position
-        return tuple(states)
+        return States(index, tuple(states), self.format.empty())
 
     def positions(self, states: States) -> dict[str, int]:
         """The index of every stage's next output."""
-        return {step.name: state.position for step, state in zip(self.steps, states, strict=True)}
+        pairs = zip(self.steps, states.stages, strict=True)
+        return {step.name: state.position for step, state in pairs}
 
     def step(
         self, states: States, items: Items, want: frozenset[str] | None = None
@@ -113,14 +126,57 @@ class Plan:
         needed = self._needed(want)
         blocks, counts = {INPUT: items}, {INPUT: len(items)}
         after: list[StageState] = []
-        for step, state in zip(self.steps, states, strict=True):
+        for step, state in zip(self.steps, states.stages, strict=True):
             if step.name in needed:
                 state, blocks[step.name] = _advance(step, state, blocks)
                 counts[step.name] = len(blocks[step.name])
             else:
                 state, counts[step.name] = _passed_over(state, counts[step.inputs[0]])
             after.append(state._replace(position=state.position + counts[step.name]))
-        return tuple(after), self._chosen(blocks, want)
+        last = items[-1:].copy() if self.gaps.keeps_last and len(items) else states.last
+        filled = 0 if len(items) else states.filled
+        now = States(states.next_index + len(items), tuple(after), last, filled)
+        return now, self._chosen(blocks, want)
+
+    def skip(
+        self, states: States, stop: int, want: frozenset[str] | None = None
+    ) -> tuple[States, Passed]:
+        """Goes on at source item `stop`, as those before it never arrived, by the rule for gaps.
+
+        What is filled is filled in pieces: skip again while the states' `next_index` is not `stop`.
+        Raises `GapError` where the rule is `error`; the stream then ends in those states.
+        """
+        if self.gaps.on_gap == "error":
+            raise GapError(
+                f"items {states.next_index} to {stop - 1} are missing, and on_gap is error"
+            )
+        count = min(stop - states.next_index, self.gaps.room(states.filled), self._piece)
+        if count > 0:
+            items = self.gaps.fill(self.format, states.last, count)
+            after, outputs = self.step(states, items, want)
+            return after._replace(filled=states.filled + count), Passed(outputs, {}, count)
+        return self._reset(states, stop, want)
+
+    def _reset(
+        self, states: States, stop: int, want: frozenset[str] | None
+    ) -> tuple[States, Passed]:
+        """Finishes, and begins at `stop`. No stage gives an index again that it gave before."""
+        tails, before = self.finish(states), self.positions(states)
+        ends = {name: before[name] + len(tail) for name, tail in tails.items()}
+        after = self.begin(stop, least=ends)
+        after = after._replace(last=states.last, filled=states.filled)
+        missing = {
+            name: (ends[name], start)
+            for name, start in self.positions(after).items()
+            if want is None or name in want
+        }
+        return after, Passed(self._chosen(tails, want), missing, 0)
+
+    @cached_property
+    def _piece(self) -> int:
+        """How many items are filled at once."""
+        made = sum(format.item_bytes / format.stride for format in self.formats.values())
+        return max(1, int(PIECE_BYTES / (self.format.item_bytes + made)))
 
     def finish(
         self,
@@ -134,7 +190,7 @@ class Plan:
         """
         needed = self._needed(want)
         blocks = {INPUT: self.format.empty()}
-        for step, state in zip(self.steps, states, strict=True):
+        for step, state in zip(self.steps, states.stages, strict=True):
             if step.name in kept:
                 blocks[step.name] = step.format.empty()
             elif step.name in needed:
@@ -154,7 +210,7 @@ class Plan:
         """What the plan will do: print it, or take its `data()`."""
         return Explanation(self.pipeline, self.format, self.steps)
 
-    def _chosen(self, blocks: dict[str, Items], want: frozenset[str] | None) -> dict[str, Items]:
+    def _chosen(self, blocks: Mapping[str, Items], want: frozenset[str] | None) -> dict[str, Items]:
         return {
             step.name: blocks[step.name] for step in self.steps if want is None or step.name in want
         }
@@ -188,6 +244,20 @@ class Stream:
         block = self._plan.format.block(items)
         self._states, outputs = self._plan.step(self._states, block, self._want)
         return outputs
+
+    def gap(self, count: int) -> Passed:
+        """The next `count` items never arrived; what comes of that, by the rule of the spec.
+
+        Raises `GapError` where the rule is `error`: then nothing but `finish` is left to do.
+        """
+        if count < 0:
+            raise ValueError(f"a gap has no fewer than 0 items, got {count}")
+        stop = self._states.next_index + count
+        parts = [Passed(self.push(self._plan.format.empty()), {}, 0)]
+        while self._states.next_index < stop:
+            self._states, passed = self._plan.skip(self._states, stop, self._want)
+            parts.append(passed)
+        return together(parts)
 
     def finish(self) -> dict[str, Items]:
         """What is owed at the end. The stream is then before its first item again."""

@@ -63,10 +63,12 @@ class Revision:
 
         A restarted stage gives none of the indices again that it gave before, tails included.
         """
-        before = {step.name: state for step, state in zip(self.old.steps, states, strict=True)}
+        before = dict(zip(self.old.formats, states.stages, strict=True))
         kept = {name: before[name] for name in self.kept}
         least = {name: before[name].position + len(tails[name]) for name in self.restarted}
-        return self.new.begin(index, kept, least)
+        begun = self.new.begin(index, kept, least)
+        last = states.last if self.new.gaps.keeps_last else begun.last
+        return begun._replace(last=last, filled=states.filled)
 
     def _goes_on(self, name: str) -> bool:
         return name in self.kept or name in self.restarted

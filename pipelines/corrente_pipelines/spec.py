@@ -3,13 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 from pydantic import model_validator as validator
 from pydantic_core import ErrorDetails
 
 from corrente.format import DTYPES, Format, Kind, format_of
 from corrente.topics import check_pattern
 from corrente_pipelines.errors import Path, Problem, SpecError, nearest
+from corrente_pipelines.gap import MAX_FILL, OnGap
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import BY_NAME, OPERATORS
 
@@ -113,8 +123,19 @@ class Spec(_Part):
     input: Requirements = Requirements()
     stages: Annotated[dict[Name, Stage], Field(min_length=1, max_length=MAX_STAGES)]
     delivery: Literal["live"] = "live"
-    on_gap: Literal["reset"] = "reset"
+    on_gap: OnGap = "reset"
+    max_fill: Annotated[int, Field(ge=1, le=MAX_FILL)] | None = None
     backpressure: bool = False
+
+    @field_validator("max_fill")
+    @classmethod
+    def _is_for_filling(cls, value: int | None, info: ValidationInfo) -> int | None:
+        on_gap = info.data.get("on_gap")
+        if value is not None and on_gap in ("reset", "error"):
+            raise ValueError(
+                f"on_gap: {on_gap} fills nothing; remove max_fill, or write on_gap: zero or hold"
+            )
+        return value
 
 
 def validate(data: Any, folder: str) -> Spec:

@@ -320,4 +320,5 @@ def _notice(live: _Live, event: Missing | Ended | Revised) -> Notice:
     if isinstance(event, Missing):
         gap = wire.Gap(live.id, live.epoch, event.start, event.stop, event.reason)
         return Notice(live.id, wire.encode(gap))
-    return Notice(live.id, wire.encode(wire.End(live.id, live.epoch, event.stop)))
+    end = wire.End(live.id, live.epoch, event.stop, event.error[: wire.MAX_TEXT])
+    return Notice(live.id, wire.encode(end))

@@ -18,17 +18,22 @@ JOB_BYTES = 4 << 20
 
 
 class Result(NamedTuple):
-    """What came of a piece of work; `spoilt` of its items could not be decoded."""
+    """What came of a piece of work, or of a part of it, where it `is_done` only later.
+
+    `spoilt` of its items could not be decoded; `filled` items were made up for missing ones.
+    """
 
     events: list[Event]
     spoilt: int = 0
+    filled: int = 0
+    is_done: bool = True
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """The first of a stream's work. They stay in its queue until the job is done.
 
-    `results` has one for every piece of work, once it has run.
+    `results` has one for every piece of work, once it has run; none behind one that is not done.
     """
 
     stream: Stream
@@ -45,15 +50,24 @@ class Job:
         """Does the work."""
         for work in self.works:
             self.results.append(self._do(runner, work))
+            if not self.is_done:
+                break
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do of the last work that was begun."""
+        return self.results[-1].is_done
 
     def _do(self, runner: Runner, work: Work) -> Result:
         name = self.stream.name
         if isinstance(work, Arrived):
             if isinstance(work.items, Jpegs):
-                return Result(*runner.push_jpegs(name, work.items, work.t_ns, self.want))
+                crossed, spoilt = runner.push_jpegs(name, work.items, work.t_ns, self.want)
+                return Result(crossed.events, spoilt, crossed.filled)
             return Result(runner.push(name, work.items, work.t_ns, self.want))
         if isinstance(work, LeftOut):
-            return Result(runner.gap(name, work.stop, self.want))
+            events, filled = runner.gap(name, work.stop, self.want)
+            return Result(events, filled=filled, is_done=not runner.lags(name))
         if isinstance(work, Swapped):
             return Result(runner.swap(name, work.pipelines))
         return Result(runner.end(name, self.want))

@@ -17,6 +17,8 @@ DropReason = str
 class StreamLedger:
     """Counts of a stream's items since it was opened, and of blocks whose time is odd.
 
+    `filled` items were made up for missing ones, of each pipeline that did: they were not accepted.
+
     `backward`: earlier than the block before. `jittered`: not earlier, but more than half an item's
     time off what the block before lets expect.
     """
@@ -24,6 +26,7 @@ class StreamLedger:
     accepted: int = 0
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter[DropReason])
+    filled: int = 0
     jittered: int = 0
     backward: int = 0
 
@@ -47,11 +50,16 @@ class StreamLedger:
         if items:
             self.dropped[reason] += items
 
+    def fill(self, items: int) -> None:
+        """Counts items that a pipeline was given in the place of missing ones."""
+        self.filled += items
+
     def add(self, other: "StreamLedger") -> None:
         """Sums another ledger into this one."""
         self.accepted += other.accepted
         self.processed += other.processed
         self.dropped.update(other.dropped)
+        self.filled += other.filled
         self.jittered += other.jittered
         self.backward += other.backward
 

@@ -121,6 +121,8 @@ class Processing:
                 return
             job.run(self._runner)
             self._take_over(job)
+            if not job.is_done:  # the others have their turn first
+                return
 
     def _first_job(self, stream: Stream) -> Job:
         name = stream.name
@@ -129,7 +131,7 @@ class Processing:
     def _take_over(self, job: Job) -> None:
         stream = job.stream
         for result in job.results:
-            self._done(stream, stream.take(), result)
+            self._done(stream, stream.take() if result.is_done else stream.work[0], result)
         self._due[stream.name] = stream
         if not stream.work:
             self._busy.pop(stream.name, None)
@@ -137,6 +139,7 @@ class Processing:
     def _done(self, stream: Stream, work: Work, result: Result) -> None:
         is_whole = not _say_defects(result.events)
         self._egress.offer(result.events)
+        stream.ledger.fill(result.filled)
         if isinstance(work, Arrived):
             _say_spoilt(stream, result.spoilt)
             stream.ledger.drop(result.spoilt, "bad_jpeg")

@@ -43,6 +43,7 @@ def counts(ingest: Ingest, runner: Runner, egress: Egress, ended: StreamLedger) 
             for peer, sub in egress.subscriptions.items()
         ],
         "items": streams.snapshot(sum(in_flight.values())),
+        "filled": streams.filled,
         "stamps": streams.stamps(),
         "egress": subscriptions.snapshot(sum(queued.values())),
     }
@@ -60,5 +61,6 @@ def _stream(stream: Stream, taken: Taken, in_flight: int) -> dict[str, Any]:
         "pipelines": list(taken.pipelines),
         "notes": [note[:NOTE_LENGTH] for note in taken.notes],
         "items": stream.ledger.snapshot(in_flight),
+        "filled": stream.ledger.filled,
         "stamps": stream.ledger.stamps(),
     }

@@ -14,7 +14,7 @@ import numpy as np
 from corrente import topics
 from corrente.format import Format, Items
 from corrente.wire import GapReason
-from corrente_pipelines import Pipeline, Plan
+from corrente_pipelines import GapError, Pipeline, Plan
 from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
 from corrente_service.jpeg import Jpegs, decoded
 from corrente_service.labels import check_labels
@@ -28,6 +28,13 @@ class Taken(NamedTuple):
 
     pipelines: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+class Crossed(NamedTuple):
+    """What came of a gap, or of a part of it; `filled` items were made up, over all pipelines."""
+
+    events: list[Event]
+    filled: int
 
 
 class Runner:
@@ -133,52 +140,60 @@ class Runner:
             events += source.outputs(run, before, outputs)
         return events
 
-    def push_jpegs(
-        self, stream: str, jpegs: Jpegs, t_ns: int, want: Wanted
-    ) -> tuple[list[Event], int]:
+    def push_jpegs(self, stream: str, jpegs: Jpegs, t_ns: int, want: Wanted) -> tuple[Crossed, int]:
         """Decodes the stream's next items and pushes them; says how many could not be decoded.
 
         Those are a gap: dropped, as nobody left them out.
         """
         source = self._sources[stream]
-        start, spoilt = source.next_index, 0
+        start, spoilt, filled = source.next_index, 0, 0
         events: list[Event] = []
         for part in decoded(jpegs, source.format):
             if isinstance(part, int):
-                events += self.gap(stream, source.next_index + part, want, "dropped")
+                stop = source.next_index + part
+                while source.next_index < stop or source.lags:
+                    crossed = self.gap(stream, stop, want, "dropped")
+                    events += crossed.events
+                    filled += crossed.filled
                 spoilt += part
             else:
                 ahead = source.next_index - start
                 events += self.push(
                     stream, part, time_ahead(t_ns, ahead, source.format.rate_hz), want
                 )
-        return events, spoilt
+        return Crossed(events, filled), spoilt
 
-    def gap(
-        self, stream: str, stop: int, want: Wanted, reason: GapReason = "source"
-    ) -> list[Event]:
-        """Leaves out the source items up to `stop`: every pipeline finishes, and starts there."""
+    def lags(self, stream: str) -> bool:
+        """Whether a pipeline is not yet through the stream's last gap."""
+        return self._sources[stream].lags
+
+    def gap(self, stream: str, stop: int, want: Wanted, reason: GapReason = "source") -> Crossed:
+        """Leaves out the source items up to `stop`; each pipeline does by its rule for gaps.
+
+        What one fills comes in pieces: to be called again while the stream `lags`.
+        """
         source = self._sources[stream]
         start, source.next_index = source.next_index, stop
         events: list[Event] = []
-        if "" in want:
+        filled = 0
+        if "" in want and start < stop:
             events.append(Missing(Topic(stream, "", ""), start, stop, reason))
         for run in tuple(source.runs.values()):
+            if run.states.next_index == stop:
+                continue
             before = run.plan.positions(run.states)
+            stages = want.get(run.name, frozenset())
             try:
-                tails = run.plan.finish(run.states, want.get(run.name, frozenset()))
-                run.states = run.plan.begin(stop)
+                run.states, passed = run.plan.skip(run.states, stop, stages)
+            except GapError as error:
+                events += source.end(run, stages, str(error))
+                continue
             except Exception as error:  # noqa: BLE001 - see `push`
                 events += source.take_off(run, error)
                 continue
-            events += source.outputs(run, before, tails)
-            after = run.plan.positions(run.states)
-            for stage, tail in tails.items():
-                lost = before[stage] + len(tail)
-                if lost < after[stage]:
-                    topic = Topic(stream, run.name, stage)
-                    events.append(Missing(topic, lost, after[stage], reason))
-        return events
+            events += source.passed(run, before, passed, reason)
+            filled += passed.filled
+        return Crossed(events, filled)
 
     def end(self, stream: str, want: Wanted) -> list[Event]:
         """Finishes every pipeline of a stream, ends its topics, and forgets it.

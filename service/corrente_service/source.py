@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from corrente.format import Format, Items
-from corrente_pipelines import Pipeline, Plan
+from corrente.wire import GapReason
+from corrente_pipelines import Passed, Pipeline, Plan
 from corrente_pipelines.plan import States
 from corrente_pipelines.revision import Revision
 from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic
@@ -71,6 +72,21 @@ class Source:
             if len(items)
         ]
 
+    @property
+    def lags(self) -> bool:
+        """Whether a run is not yet through the last gap."""
+        return any(run.states.next_index < self.next_index for run in self.runs.values())
+
+    def passed(
+        self, run: Run, before: Mapping[str, int], passed: Passed, reason: GapReason
+    ) -> list[Event]:
+        """What came of a gap, or of a part of it, in a run whose stages stood at `before`."""
+        missing = [
+            Missing(Topic(self.name, run.name, stage), *span, reason)
+            for stage, span in passed.missing.items()
+        ]
+        return [*self.outputs(run, before, passed.outputs), *missing]
+
     def begin(self, run: Run) -> list[Event]:
         """Puts a run to work that was begun before the next item."""
         self.runs[run.name] = run
@@ -80,16 +96,21 @@ class Source:
             for stage, start in run.plan.positions(run.states).items()
         ]
 
-    def end(self, run: Run, want: Stages | None = None) -> list[Event]:
-        """Finishes a run and ends its topics; tails come of the stages in `want` (None: all)."""
+    def end(self, run: Run, want: Stages | None = None, error: str = "") -> list[Event]:
+        """Finishes a run and ends its topics; tails come of the stages in `want` (None: all).
+
+        `error` says why, where a gap ends it that must not be.
+        """
         before = run.plan.positions(run.states)
         try:
             tails = run.plan.finish(run.states)
-        except Exception as error:  # noqa: BLE001 - a defect in the pipeline: others go on
-            return self.take_off(run, error)
+        except Exception as defect:  # noqa: BLE001 - in the pipeline: others go on
+            return self.take_off(run, defect)
         del self.runs[run.name]
+        if error:
+            self.notes[run.name] = error
         ends = [
-            Ended(Topic(self.name, run.name, stage), before[stage] + len(tail))
+            Ended(Topic(self.name, run.name, stage), before[stage] + len(tail), error)
             for stage, tail in tails.items()
         ]
         wanted = {s: tail for s, tail in tails.items() if want is None or s in want}

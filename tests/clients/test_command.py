@@ -101,6 +101,9 @@ def test_a_block_in_words():
     digits = Format(kind="signal", shape=(10,), rate_hz=1.0, labels=tuple("0123456789"))
     assert text_line(block(SIGNAL, X, gap=(2, 5))) == "imu/7/p/s [5, 7)  gap [2, 5)  x 3  y nan"
     assert text_line(block(SIGNAL, X[:0], last=True)) == "imu/7/p/s [5, 5)  end"
+    failed = block(SIGNAL, X[:0], last=True, error="items 2 to 4 are missing")
+    assert text_line(failed) == "imu/7/p/s [5, 5)  end: items 2 to 4 are missing"
+    assert json.loads(json_line(failed))["error"] == "items 2 to 4 are missing"
     assert text_line(block(SIGNAL, X[:0], revision=3)) == "imu/7/p/s [5, 5)  revision 3"
     assert (
         text_line(block(frames, np.array([[[1, 4]]], "uint8")))

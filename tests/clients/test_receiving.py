@@ -94,6 +94,53 @@ def test_touching_gaps_are_one_before_the_next_items():
     assert talk.taken() == [(0, 1, None), (8, 1, (1, 8)), (9, 1, None)]
 
 
+def test_a_gap_between_two_items_is_told_though_none_is_missing():
+    talk = Talk()
+    talk.announce()
+    talk.block(0)
+    talk.gap(1, 1)
+    talk.gap(1, 1)  # two gaps of the source, with nothing of this topic between them
+    talk.block(1)
+    talk.block(2)
+    talk.gap(3, 4)
+    talk.gap(4, 4)
+    talk.block(4)
+    talk.gap(5, 5)
+    talk.gap(5, 6)
+    talk.end(6)
+    assert talk.taken() == [
+        (0, 1, None),
+        (1, 1, (1, 1)),
+        (2, 1, None),
+        (4, 1, (3, 4)),
+        (6, 0, (5, 6)),
+    ]
+
+
+def test_a_gap_between_two_items_below_the_first_one_wanted_says_nothing():
+    talk = Talk(since=12)
+    talk.announce(index=8)
+    talk.gap(8, 8)
+    talk.block(8, count=8)
+    assert talk.taken() == [(12, 4, None)]
+
+
+def test_an_end_tells_its_reason():
+    talk = Talk("t1", "t2")
+    for topic in (1, 2):
+        talk.announce(topic)
+        talk.block(0, topic=topic)
+    talk.hear(wire.End(1, 1, 1, "items 1 to 3 are missing"))
+    talk.end(1, topic=2)
+    blocks = [talk.half.take()[0] for _ in range(4)]
+    assert [(block.last, block.error) for block in blocks] == [
+        (False, ""),
+        (False, ""),
+        (True, "items 1 to 3 are missing"),
+        (True, ""),
+    ]
+
+
 def test_a_gap_before_the_end_comes_with_the_end():
     talk = Talk()
     talk.announce()

@@ -67,6 +67,22 @@ def test_take_raises_on_a_gap_and_goes_on_behind_it(daemon, sub):
     assert sub.take(4).index == 5
 
 
+def test_take_raises_on_a_gap_between_two_items(daemon, sub):
+    daemon.say(*block(0, 2))
+    daemon.say(wire.Gap(1, 1, 2, 2, "source"))
+    daemon.say(*block(2, 4))
+    with pytest.raises(Lost, match="s: starts anew at item 2, behind a gap between its items"):
+        sub.take(3)
+    assert sub.take(4).index == 2
+
+
+def test_take_says_what_ended_the_topic(daemon, sub):
+    daemon.say(*block(0, 2))
+    daemon.say(wire.End(1, 1, 2, "items 2 to 3 are missing"))
+    with pytest.raises(Lost, match="s has ended at 2, 1 items short: items 2 to 3 are missing"):
+        sub.take(3)
+
+
 def test_take_raises_where_the_topic_ends(daemon, sub):
     daemon.say(*block(0, 2))
     daemon.say(wire.End(1, 1, 2))

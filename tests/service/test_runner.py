@@ -64,7 +64,8 @@ def test_the_end_brings_the_tails(runner):
 
 def test_a_gap_finishes_the_segment_and_starts_another_behind_it(runner):
     runner.push("imu/7", ramp(0, 10), 0, WANT)
-    events = runner.gap("imu/7", 15, WANT)
+    events, filled = runner.gap("imu/7", 15, WANT)
+    assert filled == 0
     assert spans(events) == [
         ("Missing", RAW, 10, 15),
         ("Output", SMOOTH, 9, 10),
@@ -115,8 +116,8 @@ def test_what_a_plan_remembers_is_what_it_was_reckoned_to():
     plan = Pipeline.of(TREND).plan(format)
     assert plan.state_bytes == (181 + 90) * 12
     states, _ = plan.step(plan.begin(), np.zeros((1000, 3), np.float32))
-    held = sum(state.memory.items.nbytes for state in states if state.memory is not None)
-    held += sum(items.nbytes for s in states if s.queues for items in s.queues.waiting)
+    held = sum(state.memory.items.nbytes for state in states.stages if state.memory is not None)
+    held += sum(items.nbytes for s in states.stages if s.queues for items in s.queues.waiting)
     assert 0.9 * plan.state_bytes <= held <= plan.state_bytes
 
 
@@ -128,7 +129,7 @@ def test_stages_that_look_at_one_item_remember_nothing():
 
 @dataclass(frozen=True)
 class BrokenPipeline:
-    """A pipeline with a defect: its plan raises when it sees what it dislikes."""
+    """A pipeline with a defect: its plan raises when it meets a number that it dislikes."""
 
     sound: Pipeline
     name: str = "broken"
@@ -153,6 +154,11 @@ class BrokenPlan:
 
     def begin(self, index=0):
         return self.sound.begin(index)
+
+    def skip(self, states, stop, want):
+        if stop == 13:
+            raise ArithmeticError("thirteen")
+        return self.sound.skip(states, stop, want)
 
     def positions(self, states):
         return self.sound.positions(states)

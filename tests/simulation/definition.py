@@ -30,9 +30,17 @@ SPECS: list[dict[str, Any]] = [
         "for_each": "s/*",
         "stages": {"mean": {"op": "moving_average", "size": 4, "pad": "edge"}},
         "backpressure": True,
+        "on_gap": "hold",
+        "max_fill": 3,
     },
 ]
+HELD = {"patient": 3}
+"""Pipelines that take the last item for so many missing ones; the others finish at a gap."""
+
 PIPELINES, SAME = ({str(spec["name"]): Pipeline.of(spec) for spec in SPECS} for _ in range(2))
+for pipeline in (*PIPELINES.values(), *SAME.values()):
+    for format in FORMATS:
+        vars(pipeline.plan(format))["_piece"] = 1  # so that filling may be interrupted
 
 
 def items_of(format: Format, start: int, n: int, session: int) -> Items:
@@ -103,16 +111,39 @@ def plan_of(pipeline: str, format: Format) -> Plan:
     return PIPELINES[pipeline].plan(format)
 
 
-def outputs_of(format: Format, start: int, x: Items) -> list[Items]:
-    """What every stage gives for a segment that begins at `start` and is pushed in one piece."""
-    made = {("", ""): x}
-    for pipeline in PIPELINES:
-        plan = plan_of(pipeline, format)
-        states, blocks = plan.step(plan.begin(start), x)
-        for name, tail in plan.finish(states).items():
-            made[pipeline, name] = np.concatenate([blocks[name], tail])
-    outputs = [made[stage.pipeline, stage.name] for stage in STAGES]
-    for stage, output in zip(STAGES, outputs, strict=True):
+Segment = tuple[int, Items]
+"""The index of the first item, and all of them."""
+
+
+def held(
+    format: Format, start: int, segments: list[Segment], stop: int, most: int
+) -> list[Segment]:
+    """Segments of a stream over `[start, stop)` once its gaps are filled with the last item.
+
+    Of each gap only the first `most` are. Before the first item there is zero.
+    """
+    parts: list[Segment] = []
+    at, items, last = start, format.empty(), np.zeros((1, *format.shape), format.dtype)
+    for begin, given in [*segments, (stop, format.empty())]:
+        missing = begin - at - len(items)
+        items = np.concatenate([items, *[last] * min(missing, most)])
+        if missing > most:
+            parts.append((at, items))
+            at, items = begin, format.empty()
+        items, last = np.concatenate([items, given]), given[-1:] if len(given) else last
+    return [*parts, (at, items)]
+
+
+def outputs_of(pipeline: str, format: Format, start: int, x: Items) -> dict[Stage, Items]:
+    """What the stages give for a segment that begins at `start` and is pushed in one piece."""
+    stages = [stage for stage in STAGES if stage.pipeline == pipeline]
+    if not pipeline:
+        return {stages[0]: x}
+    plan = plan_of(pipeline, format)
+    states, blocks = plan.step(plan.begin(start), x)
+    tails = plan.finish(states)
+    made = {s: np.concatenate([blocks[s.name], tails[s.name]]) for s in stages}
+    for stage, output in made.items():
         scale = 1 + np.abs(x).max(initial=0)
         np.testing.assert_allclose(output, stage.define(x), rtol=0, atol=1e-6 * scale)
-    return outputs
+    return made

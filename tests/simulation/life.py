@@ -7,7 +7,7 @@ import numpy as np
 
 from corrente.format import Items
 from corrente_service.stream import Stream
-from tests.simulation.definition import STAGES, Stage, outputs_of
+from tests.simulation.definition import HELD, PIPELINES, STAGES, Segment, Stage, held, outputs_of
 
 
 class Life:
@@ -52,16 +52,25 @@ class Life:
 
     def outputs(self, stage: Stage) -> "Outputs":
         """What a topic holds; ask when no more can come."""
-        return self._outputs[STAGES.index(stage)]
+        return self._outputs[stage]
 
     @cached_property
-    def _outputs(self) -> "list[Outputs]":
-        made = [Outputs(self._stop(stage)) for stage in STAGES]
-        for start, blocks in self._segments:
-            given = outputs_of(self.stream.format, start, np.concatenate(blocks))
-            for outputs, items in zip(made, given, strict=True):
-                outputs.parts.append((start, items))
+    def _outputs(self) -> "dict[Stage, Outputs]":
+        made = {stage: Outputs(self._stop(stage)) for stage in STAGES}
+        format = self.stream.format
+        for pipeline in ("", *PIPELINES):
+            for start, items in self._segments_of(pipeline):
+                for stage, given in outputs_of(pipeline, format, start, items).items():
+                    made[stage].parts.append((start, given))
         return made
+
+    def _segments_of(self, pipeline: str) -> list[Segment]:
+        """What the pipeline gets between gaps; the raw stream, where it has no name."""
+        segments = [(start, np.concatenate(blocks)) for start, blocks in self._segments]
+        most = HELD.get(pipeline)
+        if most is None:
+            return segments
+        return held(self.stream.format, self.start, segments, self.next_index, most)
 
     def _stop(self, stage: Stage) -> int:
         if self._is_begun_anew:

@@ -7,10 +7,10 @@ from corrente import Block, wire
 from corrente.link import Envelope
 from corrente.receiving import Receiving
 from corrente.sending import Sending
-from corrente_service.events import Event, Wanted
+from corrente_service.events import Wanted
 from corrente_service.ingest import Ingest
 from corrente_service.processing import Processing
-from corrente_service.runner import Runner
+from corrente_service.runner import Crossed, Runner
 from corrente_service.service import Service
 from corrente_service.stream import Stream
 from tests.simulation.daemon import LIMITS, Begin, refit
@@ -59,9 +59,24 @@ class GluesGaps(Runner):
 
     def gap(
         self, stream: str, stop: int, want: Wanted, reason: wire.GapReason = "source"
-    ) -> list[Event]:
-        self._sources[stream].next_index = stop
-        return []
+    ) -> Crossed:
+        source = self._sources[stream]
+        source.next_index = stop
+        for run in source.runs.values():
+            run.states = run.states._replace(next_index=stop)
+        return Crossed([], 0)
+
+
+class FillsOnceMore(Runner):
+    """Takes what it put in for a missing item for one that arrived."""
+
+    def gap(
+        self, stream: str, stop: int, want: Wanted, reason: wire.GapReason = "source"
+    ) -> Crossed:
+        crossed = super().gap(stream, stop, want, reason)
+        for run in self._sources[stream].runs.values():
+            run.states = run.states._replace(filled=0)
+        return crossed
 
 
 class Hasty(Processing):
@@ -106,6 +121,10 @@ def _gluing(service: Service) -> None:
     refit(service, runner=GluesGaps(PIPELINES.values(), LIMITS))
 
 
+def _filling(service: Service) -> None:
+    refit(service, runner=FillsOnceMore(PIPELINES.values(), LIMITS))
+
+
 def _hasty(service: Service) -> None:
     refit(service, processing=Hasty)
 
@@ -123,6 +142,10 @@ PLANTED = {
         "was accepted as items|not within",
     ),
     "a gap is glued over": (Parts(begin=_with(_gluing)), "there are no such items|end, not "),
+    "a gap is filled beyond its bound": (
+        Parts(begin=_with(_filling)),
+        "there are no such items",
+    ),
     "an acknowledgement comes too early": (Parts(begin=_with(_hasty)), "comes too early"),
     "more is sent than was granted": (Parts(begin=_generous), "granted"),
 }

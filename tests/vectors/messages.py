@@ -11,7 +11,7 @@ FIELDS = {
     "ping": "",
     "pong": "messages",
     "block": "id epoch index count t_ns",
-    "end": "id epoch index",
+    "end": "id epoch index reason",
     "goodbye": "reason reconnect",
     "blocks": "blocks sizes",
     "hello": "oldest_version newest_version instance agent",
@@ -98,8 +98,10 @@ def both_ways() -> Iterator[dict[str, Any]]:
     yield sent("pong at most", "pong", MOST)
     yield short("pong", 0, 0)
     yield from of_blocks()
-    yield sent("end", "end", 3, 12, 502)
-    yield sent("end at most", "end", MOST, MOST, MOST)
+    yield sent("end", "end", 3, 12, 502, "")
+    yield sent("end with a reason", "end", 3, 12, 502, "items 500 to 501 are missing")
+    yield sent("end at most", "end", MOST, MOST, MOST, "é" * 4096)
+    yield short("end", 3, 3, 12, 502, "")
     yield sent("goodbye", "goodbye", "the daemon stops", True)
     yield sent("goodbye of 62 bytes, which needs no zeros", "goodbye", "x" * 50, False)
     yield sent("goodbye of 63 bytes", "goodbye", "x" * 51, False)
@@ -199,6 +201,7 @@ def from_daemon() -> Iterator[dict[str, Any]]:
     yield short("announce", 7, 8, 12, *raw, SIGNAL, 500, 0)
     for reason in ("source", "dropped", "expired", "revision"):
         yield sent(f"gap: {reason}", "gap", 9, 12, 0, 500, reason)
+    yield sent("gap of no item", "gap", 9, 12, 500, 500, "source")
     yield sent("gap at most", "gap", MOST, MOST, MOST, MOST, "dropped")
     yield sent("report", "report", 1, payload=msgpack.packb({"ready": True, "peers": 2}))
     long = msgpack.packb({"notes": "x" * 70000})

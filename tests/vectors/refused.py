@@ -82,6 +82,7 @@ def fields() -> Iterator[tuple[str, list[bytes]]]:
         "a queue of 65537": ("subscribe", 1, ["x"], "now", "drop", 65537),
         "an unknown reason": ("gap", 1, 1, 0, 1, "bored"),
         "a reason of 4097 characters": ("goodbye", "x" * 4097),
+        "an end for a reason of 4097 characters": ("end", 1, 1, 0, "x" * 4097),
         "65 notes": ("opened", 1, 1, 1, 1, 1, [], [""] * 65),
         "a code of 256 characters": ("refused", 1, "x" * 256, ""),
     }

@@ -62,7 +62,7 @@ class Recording:
         self._check(block)
         if block.gap is not None:
             self._gaps += 1
-            say(f"{block.topic}: items {block.gap[0]} to {block.gap[1] - 1} are missing")
+            say(block.gap_text)
         elif block.index < self._next.get(block.topic, 0):
             say(f"{block.topic} starts over at item {block.index}")
         self._saver.save(block)

@@ -67,37 +67,44 @@ def _stream_items(report: Mapping[str, Any]) -> Iterator[Metric]:
     in_flight = GaugeMetricFamily(
         "corrente_stream_items_in_flight", "Items taken in, not yet through.", labels=["stream"]
     )
+    filled = CounterMetricFamily(
+        "corrente_stream_items_filled",
+        "Items made up for missing ones, for each pipeline that does so.",
+        labels=["stream"],
+    )
     odd_times = CounterMetricFamily(
         "corrente_stream_odd_times",
         "Blocks whose time is not what the one before let expect, and how.",
         labels=["stream", "how"],
     )
-    for stream, items, stamps in _labelled(report):
+    for stream, said in _labelled(report):
+        items = said["items"]
         accepted.add_metric([stream], items["accepted"])
         processed.add_metric([stream], items["processed"])
         in_flight.add_metric([stream], items["in_flight"])
         for reason, count in items["dropped"].items():
             dropped.add_metric([stream, reason], count)
-        for how, count in stamps.items():
+        filled.add_metric([stream], said["filled"])
+        for how, count in said["stamps"].items():
             odd_times.add_metric([stream, how], count)
-    yield from (accepted, processed, dropped, in_flight, odd_times)
+    yield from (accepted, processed, dropped, in_flight, filled, odd_times)
 
 
-def _labelled(
-    report: Mapping[str, Any],
-) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, int]]]:
+def _labelled(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The counts of the streams opened first, by name, and of all others together."""
     plain = ("accepted", "processed", "in_flight")
     other = Counter[str]({name: report["items"][name] for name in plain})
     dropped = Counter[str](report["items"]["dropped"])
     stamps = Counter[str](report["stamps"])
+    filled = report["filled"]
     for stream, said in list(report["streams"].items())[:MAX_STREAMS]:
         items = said["items"]
         other.subtract({name: items[name] for name in plain})
         dropped.subtract(items["dropped"])
         stamps.subtract(said["stamps"])
-        yield stream, items, said["stamps"]
-    yield OTHER, {**other, "dropped": dropped}, stamps
+        filled -= said["filled"]
+        yield stream, said
+    yield OTHER, {"items": {**other, "dropped": dropped}, "filled": filled, "stamps": stamps}
 
 
 def _subscription_items(items: Mapping[str, int]) -> Iterator[Metric]:
