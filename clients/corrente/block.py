@@ -15,6 +15,10 @@ class Block:
     the end. `gap` is `(from, to)`, items that will not come, and lies before the data. `t_ns` is
     the time of the first item. `last`: the topic ends behind this block. `revision` counts how
     often the stage, or one before it, was changed while the stream ran.
+
+    Where `format.kind` is `events`, `data` are rows, columns named by `format.labels`: the events
+    that lie in `[source_index(0), source_index(count))`, `count` items from `index` on. There may
+    be none. Their first column is where each lies in the source stream.
     """
 
     stream: str
@@ -27,6 +31,18 @@ class Block:
     gap: tuple[int, int] | None = None
     last: bool = False
     revision: int = 0
+    covered: int | None = None
+    """How many items events are of; None where `data` are the items."""
+
+    @property
+    def count(self) -> int:
+        """How many items it is of: those in `data`, or among which the events in `data` are."""
+        return len(self.data) if self.covered is None else self.covered
+
+    @property
+    def stop(self) -> int:
+        """The index behind its last item."""
+        return self.index + self.count
 
     @property
     def topic(self) -> str:
