@@ -139,7 +139,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     def place(self, k: int) -> float:
         """Where item k lies in the source stream: `origin + k * stride`, rounded once."""
-        return float(self.origin + k * self.stride)
+        a, b = self.origin, self.stride
+        whole = a.numerator * b.denominator + k * b.numerator * a.denominator
+        return whole / (a.denominator * b.denominator)
 
     def empty(self) -> Items:
         """No items; of events, no rows."""

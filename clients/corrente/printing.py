@@ -28,15 +28,18 @@ def parser() -> ArgumentParser:
         metavar="topic",
         help="STREAM/PIPELINE/STAGE, or STREAM; * is one level, ** any number",
     )
-    parser.add_argument("--json", action="store_true", help="JSON, with the items of signals and the events")
+    parser.add_argument(
+        "--json", action="store_true", help="JSON, with the items of signals and the events"
+    )
     parser.add_argument(
         "--save",
         type=Path,
         metavar="PATH",
         help="also to a file: .npz (any topics, with the index of every item and the gaps), .csv "
-        "(one signal, with indices; events, a row each), .wav (one signal; a gap is silence, up to a minute), or a "
-        "new folder (frames of one topic, a png each, named by its index). Gaps are told as they "
-        "come. Ctrl-C leaves a valid file, an npz is written then. To miss nothing: --policy wait",
+        "(one signal, with indices, or events), .wav (one signal; a gap is silence, up to a "
+        "minute), or a new folder (frames of one topic, a png each, named by its index). Gaps are "
+        "told as they come. Ctrl-C leaves a valid file, an npz is written then. To miss nothing: "
+        "--policy wait",
     )
     parser.add_argument("--since", type=_since, default="now", metavar="now|first|INDEX")
     parser.add_argument("--policy", choices=["drop", "wait"], default="drop")

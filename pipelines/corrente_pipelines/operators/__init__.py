@@ -5,6 +5,8 @@ from corrente_pipelines.operators.argmax import Argmax
 from corrente_pipelines.operators.classify import Classify
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
+from corrente_pipelines.operators.crossings import Crossings
+from corrente_pipelines.operators.event_rate import EventRate
 from corrente_pipelines.operators.gaussian import Gaussian
 from corrente_pipelines.operators.gray import Gray
 from corrente_pipelines.operators.magnitude import Magnitude
@@ -20,6 +22,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     Classify,
     Correlate,
     Crop,
+    Crossings,
+    EventRate,
     Gaussian,
     Gray,
     Magnitude,
