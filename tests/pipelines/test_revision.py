@@ -9,8 +9,9 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from corrente.format import Items, format_of
+from corrente.format import Batch, Items, format_of
 from corrente_pipelines import Pipeline, Plan, run
+from corrente_pipelines.blocks import data
 from corrente_pipelines.revision import Revision
 
 FORMAT = format_of((2,), rate_hz=100)
@@ -58,10 +59,10 @@ def through(
     return before, after
 
 
-def _add(parts: Parts, outputs: dict[str, Items]) -> None:
+def _add(parts: Parts, outputs: dict[str, Batch]) -> None:
     for name, items in outputs.items():
         first, got = parts[name]
-        parts[name] = first, np.concatenate([got, items])
+        parts[name] = first, np.concatenate([got, data(items)])
 
 
 MEAN3: dict[str, Any] = {"op": "moving_average", "size": 3, "pad": "edge", "from": "input"}
@@ -209,7 +210,7 @@ def defined(
         start = max(*(k for k, _ in shifted), (least or {}).get(step.name, 0))
         stop = max(start, min(k + len(items) for k, items in shifted))
         x = [items[start - k : stop - k] for k, items in shifted]
-        parts[step.name] = start, step.operator.reference(*x)
+        parts[step.name] = start, data(step.operator.reference(*x))
     return parts
 
 

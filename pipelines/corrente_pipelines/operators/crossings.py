@@ -145,7 +145,7 @@ class Crossings(Operator):
         x, level = pairs[:, 0], pairs[:, 1]
         crosses = np.zeros(len(pairs) - 1, np.bool_)
         for sign in SIGNS[self.direction]:
-            beyond = np.greater(sign * x, sign * level)
+            beyond: NDArray[np.bool_] = x > level if sign == 1 else x < level
             crosses |= ~beyond[:-1] & beyond[1:]
         finite = np.isfinite(pairs).all(axis=1)
         return crosses & finite[:-1] & finite[1:]
