@@ -66,7 +66,7 @@ def cases() -> Iterator[tuple[Operator, Format]]:
 def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[Batch]:
     """Whole signals of that format: any length, any scale, sometimes not finite somewhere."""
     # Now and then longer than the tiles that kernels work in.
-    lengths = {"signal": (60, (1500, 5000)), "frames": (9, (40,)), "events": (60, (1500,))}
+    lengths = {"signal": (60, (1500, 5000)), "frames": (9, (40,)), "events": (60, (300,))}
     longest, long = lengths[format.kind]
     length = draw(st.integers(0, longest) | st.sampled_from(long))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import ceil, nextafter
+from math import ceil, isfinite, nextafter
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from corrente.format import EVENT_INDEX, Events, Format, FormatError, Items, Kind
 from corrente_pipelines.blocks import events
-from corrente_pipelines.operator import Operator, State
+from corrente_pipelines.operator import Operator
 
 Doubles = NDArray[np.float64]
 Direction = Literal["rising", "falling", "both"]
@@ -81,11 +81,11 @@ class Crossings(Operator):
         copy._format = formats[0]  # noqa: SLF001 - its own
         return copy
 
-    def start(self, *formats: Format, index: int = 0) -> State:
+    def start(self, *formats: Format, index: int = 0) -> Seen:
         """No item before the next."""
         return Seen(index, np.empty((0, 2)), -np.inf)
 
-    def step(self, state: State, *blocks: Items) -> tuple[State, Events]:
+    def step(self, state: Seen, *blocks: Items) -> tuple[Seen, Events]:
         """The events between items that have both come."""
         if len(blocks[0]) == 0:
             return state, self._events([], 0)
@@ -96,7 +96,7 @@ class Crossings(Operator):
         after = Seen(state.next_index + len(blocks[0]), pairs[-1:].copy(), last)
         return after, self._events(found, len(pairs) - 1)
 
-    def finish(self, state: State) -> Events | None:
+    def finish(self, state: Seen) -> Events:
         """Behind the last item nothing is crossed."""
         return self._events([], len(state.before))
 
@@ -146,13 +146,13 @@ class Crossings(Operator):
         crosses = np.zeros(len(pairs) - 1, np.bool_)
         for sign in SIGNS[self.direction]:
             beyond: NDArray[np.bool_] = x > level if sign == 1 else x < level
-            crosses |= ~beyond[:-1] & beyond[1:]
-        finite = np.isfinite(pairs).all(axis=1)
+            crosses[~beyond[:-1] & beyond[1:]] = True
+        finite = np.isfinite(x) & np.isfinite(level)
         return crosses & finite[:-1] & finite[1:]
 
     def _place(self, n: int, x: float, level: float, next_x: float, next_level: float) -> float:
         """Where the event behind item n lies in the source: there, or before the next item."""
-        # Halves, as the difference of two finite numbers may be infinite; quarters for that of two.
+        # Quarters, as the difference of two differences of large numbers may be infinite.
         before, after = x / 4 - level / 4, next_x / 4 - next_level / 4
         here, beyond = self._format.place(n), self._format.place(n + 1)
         # Numbers so small that their quarters are nothing are as good as on the level.
@@ -166,7 +166,7 @@ class Crossings(Operator):
         for n, ((x0, l0), (x1, l1)) in enumerate(pairwise(pairs.tolist())):
             rises, falls = x0 <= l0 and x1 > l1, x0 >= l0 and x1 < l1
             sign = rises - falls
-            if sign not in SIGNS[self.direction] or not np.isfinite((x0, l0, x1, l1)).all():
+            if sign not in SIGNS[self.direction] or not all(map(isfinite, (x0, l0, x1, l1))):
                 continue
             own = n + (x0 - l0) / ((x0 - l0) - (x1 - l1))
             place = float(self._format.origin) + own * float(self._format.stride)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from corrente.format import Events, Format, FormatError, Items, Kind
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator
 
 Doubles = NDArray[np.float64]
 SECONDS = {"minute": 60.0, "second": 1.0}
@@ -59,11 +59,11 @@ class EventRate(Operator):
         copy._format = formats[0]  # noqa: SLF001 - its own
         return copy
 
-    def start(self, *formats: Format, index: int = 0) -> State:
+    def start(self, *formats: Format, index: int = 0) -> Recent:
         """No event before the next item."""
         return Recent(index, np.empty(0, np.int64), np.empty(0))
 
-    def step(self, state: State, *blocks: Events) -> tuple[State, Items]:
+    def step(self, state: Recent, *blocks: Events) -> tuple[Recent, Items]:
         """A value for each item: between its first and its last event the window is looked up."""
         (block,) = blocks
         items = np.concatenate([state.items, block.items + state.next_index])
@@ -125,5 +125,4 @@ class EventRate(Operator):
             cls(window_s=0.1),
             cls(window_s=7.0),
             cls(window_s=10.0, per="second"),
-            cls(window_s=60.0),
         ]
