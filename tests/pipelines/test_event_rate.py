@@ -93,7 +93,7 @@ def test_what_comes_out_is_a_signal_that_names_its_unit() -> None:
         "float32",
         ("per minute",),
     )
-    assert (out.rate_hz, out.origin, out.stride) == (FORMAT.rate_hz, 0, 1)
+    assert (out.rate_hz, out.stride) == (FORMAT.rate_hz, FORMAT.stride)
 
 
 def test_it_takes_events_only() -> None:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from corrente import Block
-from corrente.format import Batch, Items
+from corrente.format import Batch, Format, Items
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import concatenate, data, nothing
 from corrente_service.demo.feed import Feed
@@ -33,15 +33,15 @@ class Watch:
         self._stage = stage
         self._plan = pipeline.plan(feed.format)
         self._offline = self._plan.start([stage])
-        self._expected = nothing(self._plan.formats[stage])
+        self._expected = nothing(self.format)
         self._pushed = 0
         self._is_offline_ended = False
         (self._delay,) = (step.delay for step in self._plan.steps if step.name == stage)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the stage's channels."""
-        return self._plan.formats[self._stage].labels
+    def format(self) -> Format:
+        """What the stage gives."""
+        return self._plan.formats[self._stage]
 
     def run(self, blocks: Iterable[Block], seen: Callable[[Block], None]) -> None:
         """Look at every block until the topic ends."""
