@@ -145,6 +145,28 @@ def test_an_index_that_was_given_is_not_given_again(
     assert new.positions(states) == {"mean": 43, "up": 43}
 
 
+def test_events_whose_index_was_given_are_not_counted_again() -> None:
+    x = np.random.default_rng(3).standard_normal((200, 2)).astype(np.float32)
+    stages: dict[str, Any] = {
+        "one": {"op": "sum"},
+        "fast": {"op": "crossings", "level": 0},
+        "wide": {**MEAN9, "from": "one"},
+        "slow": {"op": "crossings", "level": 0},
+    }
+    rate = {"op": "event_rate", "window_s": 0.3, "per": "second"}
+    old = plan_of(**stages, rate={**rate, "from": "fast"})
+    new = plan_of(**stages, rate={**rate, "from": "slow"})
+    before, after = through(old, new, x, at=100, cuts=(33, 70, 101, 103, 150))
+    # The rate has come up to item 98; `slow` is 4 items behind, and its next is 95.
+    assert len(before["rate"][1]) == after["rate"][0] == 99
+    beats = run(new, [x])["slow"][:, 0]
+    rates: list[float] = []
+    for k in range(99, 200):
+        recent = beats[(beats >= max(99, k - 29)) & (beats < k + 1)]
+        rates.append(100 / np.diff(recent).mean() if len(recent) > 1 else np.nan)
+    np.testing.assert_allclose(after["rate"][1][:, 0], rates, rtol=1e-5)
+
+
 def test_stages_come_and_go() -> None:
     x = noise(100)
     old, new = plan_of(mean=MEAN9, rest=REST), plan_of(mean=MEAN9, up={"op": "relu"})
