@@ -8,7 +8,7 @@ from math import ceil, floor
 import numpy as np
 from hypothesis import strategies as st
 
-from corrente.format import Batch, Events, Format, FormatError, Items
+from corrente.format import AnyBlock, Events, Format, FormatError, Items
 from corrente_pipelines import state as stored
 from corrente_pipelines.blocks import concatenate, data, events, nothing
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Operator, State
@@ -63,7 +63,7 @@ def cases() -> Iterator[tuple[Operator, Format]]:
 
 
 @st.composite
-def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[Batch]:
+def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[AnyBlock]:
     """Whole signals of that format: any length, any scale, sometimes not finite somewhere."""
     # Now and then longer than the tiles that kernels work in.
     lengths = {"signal": (60, (1500, 5000)), "frames": (9, (40,)), "events": (60, (300,))}
@@ -138,11 +138,11 @@ Between = Callable[[State, State], State]
 def stream(
     operator: Operator,
     format: Format,
-    x: list[Batch],
+    x: list[AnyBlock],
     blocks: list[slice],
     between: Between = kept,
     index: int = 0,
-) -> Batch:
+) -> AnyBlock:
     """The operator's output. Whoever published a block overwrites it afterwards."""
     formats = [format] * operator.arity
     start = state = operator.start(*formats, index=index)
@@ -159,18 +159,18 @@ def stream(
     return concatenate(parts if owed is None else [*parts, owed])
 
 
-def _copied(block: Batch) -> Batch:
+def _copied(block: AnyBlock) -> AnyBlock:
     if isinstance(block, Events):
         return Events(block.rows.copy(), block.items.copy(), block.count)
     return block.copy()
 
 
-def _overwrite(block: Batch) -> None:
+def _overwrite(block: AnyBlock) -> None:
     for array in (block.rows, block.items) if isinstance(block, Events) else (block,):
         array.fill(77)
 
 
-def check_same_bits(got: Batch, expected: Batch) -> None:
+def check_same_bits(got: AnyBlock, expected: AnyBlock) -> None:
     """Equal to the last bit, shapes and dtypes too."""
     if isinstance(got, Events):
         assert isinstance(expected, Events)
@@ -184,7 +184,7 @@ def check_same_bits(got: Batch, expected: Batch) -> None:
     assert got.tobytes() == expected.tobytes()
 
 
-def check_reference(operator: Operator, y: Batch, *x: Batch) -> None:
+def check_reference(operator: Operator, y: AnyBlock, *x: AnyBlock) -> None:
     """Within the operator's tolerance of its definition; not finite at exactly the same places.
 
     Events are those of the definition, each of the same item.
@@ -219,7 +219,12 @@ def first_sound(operator: Operator, format: Format, begin: int) -> int:
 
 
 def check_late(
-    operator: Operator, late: Batch, first: int, whole: Batch, sound: int, x: Sequence[Batch]
+    operator: Operator,
+    late: AnyBlock,
+    first: int,
+    whole: AnyBlock,
+    sound: int,
+    x: Sequence[AnyBlock],
 ) -> None:
     """The outputs from `sound` on of a stream begun before `first` are those of the whole, `x`.
 
@@ -262,7 +267,7 @@ def _rows_of_items(events: Events, first: int) -> list[tuple[int, bytes]]:
     return [(k, row.tobytes()) for k, row in zip(items, events.rows, strict=True)]
 
 
-def check_places(format: Format, y: Batch) -> None:
+def check_places(format: Format, y: AnyBlock) -> None:
     """Events are in order, each at or behind the item it belongs to, and before the next."""
     if not isinstance(y, Events):
         return
@@ -275,7 +280,7 @@ def check_places(format: Format, y: Batch) -> None:
         assert format.place(k) <= place < format.place(k + 1)
 
 
-def check_shape(format: Format, y: Batch) -> None:
+def check_shape(format: Format, y: AnyBlock) -> None:
     """What comes out looks as the format says."""
     plain = data(y)
     assert plain.shape[1:] == format.shape
@@ -285,7 +290,7 @@ def check_shape(format: Format, y: Batch) -> None:
 
 
 def check_operator(
-    operator: Operator, format: Format, x: list[Batch], blocks: list[slice], middle: int
+    operator: Operator, format: Format, x: list[AnyBlock], blocks: list[slice], middle: int
 ) -> None:
     """The whole contract, for one signal, one way to cut it and one index to begin at."""
     formats = [format] * operator.arity
@@ -314,7 +319,7 @@ def check_operator(
 
 def run_plan(
     plan: Plan, x: Items, blocks: list[slice], between: Between = kept, index: int = 0
-) -> dict[str, Batch]:
+) -> dict[str, AnyBlock]:
     """Every stage's output. Whoever published a block overwrites it afterwards."""
     start = states = plan.begin(index)
     parts = [{name: nothing(format) for name, format in plan.formats.items()}]
@@ -342,21 +347,21 @@ def check_plan(
     _check_begin(plan, x, whole, middle)
     for name, items in _wanted(plan, x, blocks, want).items():
         check_same_bits(items, whole[name])
-    values: dict[str, Batch] = {"input": x, **whole}
+    values: dict[str, AnyBlock] = {"input": x, **whole}
     for step in plan.steps:
         check_reference(step.operator, whole[step.name], *_inputs(step, values))
         check_shape(step.format, whole[step.name])
         _check_delay(plan, step.name, x)
 
 
-def _wanted(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> dict[str, Batch]:
+def _wanted(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> dict[str, AnyBlock]:
     stream = plan.start(want)
     parts = [stream.push(x[block]) for block in blocks]
     parts.append(stream.finish())
     return {name: concatenate([part[name] for part in parts]) for name in want}
 
 
-def _check_begin(plan: Plan, x: Items, whole: dict[str, Batch], middle: int) -> None:
+def _check_begin(plan: Plan, x: Items, whole: dict[str, AnyBlock], middle: int) -> None:
     """Begun midway, a stage gives the whole's bits from where it sees nothing before the begin.
 
     One that never forgets wholly is within its bound; of stages behind it nothing is said.
@@ -380,7 +385,7 @@ def _check_begin(plan: Plan, x: Items, whole: dict[str, Batch], middle: int) -> 
             exact.update(() if step.operator.is_recursive else (step.name,))
 
 
-def _inputs(step: Step, values: Mapping[str, Batch]) -> list[Batch]:
+def _inputs(step: Step, values: Mapping[str, AnyBlock]) -> list[AnyBlock]:
     """What a stage is given of whole signals."""
     branches = [values[name][skip:] for name, skip in zip(step.inputs, step.offsets, strict=True)]
     count = min(map(len, branches))

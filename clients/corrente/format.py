@@ -21,10 +21,10 @@ Items = NDArray[Any]
 class Events:
     """What happened during `count` consecutive items: a row of named columns for each event.
 
-    `rows` is float64 `(m, columns)`, in the order of its first column, the position: it lies in
-    items of the source stream, and may lie between two. `items` says of each row to which item of
-    the block it belongs, the last one at or before the event. There may be no rows, and still
-    that covers `count` items; `len` is their number, and a slice is one of theirs.
+    `rows` is float64 `(m, columns)`, in the order of its first column, the event's place in items
+    of the source stream, which may lie between two. `items` says of each row to which item of the
+    block it belongs: the last one at or before the event. There may be no rows. `len` is the number
+    of items, and a slice has the events of a part of them.
     """
 
     rows: NDArray[np.float64]
@@ -40,7 +40,7 @@ class Events:
         return Events(self.rows[first:last], self.items[first:last] - start, max(0, stop - start))
 
 
-Batch = Items | Events
+AnyBlock = Items | Events
 """A block of any format: events where that is of kind `events`, else items."""
 
 Kind = Literal["signal", "frames", "events"]
@@ -75,6 +75,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     Of events, `shape` is that of a row and `labels` name its columns, the first one `index`; rate,
     origin and stride are those of the items among which the events are.
+
     Raises `FormatError` where that cannot be.
     """
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from corrente.format import Batch, Events, Format, Items
+from corrente.format import AnyBlock, Events, Format, Items
 
 
-def nothing(format: Format) -> Batch:
+def nothing(format: Format) -> AnyBlock:
     """A block of no items."""
     return events(format.empty(), [], 0) if format.kind == "events" else format.empty()
 
@@ -17,14 +17,14 @@ def events(rows: Items, items: Sequence[int] | Items, count: int) -> Events:
     return Events(np.asarray(rows, np.float64), np.asarray(items, np.int64), count)
 
 
-def concatenate(blocks: Sequence[Batch]) -> Batch:
+def concatenate(blocks: Sequence[AnyBlock]) -> AnyBlock:
     """Blocks of one format that follow each other, as one; at least one."""
     if isinstance(blocks[0], Events):
         return _joined([block for block in blocks if isinstance(block, Events)])
     return np.concatenate([block for block in blocks if not isinstance(block, Events)])
 
 
-def data(block: Batch) -> Items:
+def data(block: AnyBlock) -> Items:
     """The items, or the rows of events."""
     return block.rows if isinstance(block, Events) else block
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from corrente.format import Batch, Format, FormatError, Kind
+from corrente.format import AnyBlock, Format, FormatError, Kind
 
 State = Any
 """What an operator remembers between blocks: arrays, scalars, None, NamedTuples of those."""
@@ -93,10 +93,10 @@ class Operator(BaseModel):
         return None
 
     @abstractmethod
-    def step(self, state: State, *blocks: Any) -> tuple[State, Batch]:
+    def step(self, state: State, *blocks: Any) -> tuple[State, AnyBlock]:
         """The state after the blocks, and what leaves. Without memory: one item for each item."""
 
-    def finish(self, state: State) -> Batch | None:
+    def finish(self, state: State) -> AnyBlock | None:
         """What is owed at the end of the stream, None where nothing can be."""
         return None
 
@@ -119,7 +119,7 @@ class Operator(BaseModel):
         return "item by item"
 
     @abstractmethod
-    def reference(self, *x: Any) -> Batch:
+    def reference(self, *x: Any) -> AnyBlock:
         """The textbook definition on whole signals: slow, plain, float64."""
 
     def tolerance(self, *x: Any) -> Bound:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from corrente.format import Batch, Format, Items, format_of
+from corrente.format import AnyBlock, Format, Items, format_of
 from corrente_pipelines.blocks import concatenate, data
 from corrente_pipelines.document import Document, read
 from corrente_pipelines.errors import SpecError
@@ -115,7 +115,7 @@ def run(plan: Plan, blocks: Iterable[Items], want: Iterable[str] | None = None) 
     names = list(plan.formats if want is None else want)
     stream = plan.start(names)
     length = max(1, RUN_BYTES // plan.format.item_bytes)
-    parts: list[dict[str, Batch]] = []
+    parts: list[dict[str, AnyBlock]] = []
     for block in blocks:  # a whole recording may be one, too large to be computed on at once
         parts += (stream.push(block[k : k + length]) for k in range(0, len(block), length))
     parts.append(stream.finish())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corrente.format import Batch, Events, Format, Items
+from corrente.format import AnyBlock, Events, Format, Items
 from corrente_pipelines import alignment
 from corrente_pipelines.blocks import concatenate, nothing
 from corrente_pipelines.explain import Explanation
@@ -106,13 +106,13 @@ class Plan:
 
     def step(
         self, states: States, items: Items, want: frozenset[str] | None = None
-    ) -> tuple[States, dict[str, Batch]]:
+    ) -> tuple[States, dict[str, AnyBlock]]:
         """The states after the items, and what leaves the stages in `want` (None: all).
 
         A stage without memory that nobody wants, nor anything behind it, is passed over.
         """
         needed = self._needed(want)
-        blocks: dict[str, Batch] = {INPUT: items}
+        blocks: dict[str, AnyBlock] = {INPUT: items}
         counts = {INPUT: len(items)}
         after: list[StageState] = []
         for step, state in zip(self.steps, states, strict=True):
@@ -129,13 +129,13 @@ class Plan:
         states: States,
         want: frozenset[str] | None = None,
         kept: Container[str] = (),
-    ) -> dict[str, Batch]:
+    ) -> dict[str, AnyBlock]:
         """What the stages in `want` (None: all) owe at the end of the stream.
 
         Stages in `kept` do not end here: they owe nothing, and nothing more comes from them.
         """
         needed = self._needed(want)
-        blocks: dict[str, Batch] = {INPUT: self.format.empty()}
+        blocks: dict[str, AnyBlock] = {INPUT: self.format.empty()}
         for step, state in zip(self.steps, states, strict=True):
             if step.name in kept:
                 blocks[step.name] = nothing(step.format)
@@ -156,7 +156,9 @@ class Plan:
         """What the plan will do: print it, or take its `data()`."""
         return Explanation(self.pipeline, self.format, self.steps)
 
-    def _chosen(self, blocks: dict[str, Batch], want: frozenset[str] | None) -> dict[str, Batch]:
+    def _chosen(
+        self, blocks: dict[str, AnyBlock], want: frozenset[str] | None
+    ) -> dict[str, AnyBlock]:
         return {
             step.name: blocks[step.name] for step in self.steps if want is None or step.name in want
         }
@@ -185,13 +187,13 @@ class Stream:
         self._want = want
         self._states = plan.begin()
 
-    def push(self, items: object) -> dict[str, Batch]:
+    def push(self, items: object) -> dict[str, AnyBlock]:
         """What leaves each wanted stage after the items (one item, or a block)."""
         block = self._plan.format.block(items)
         self._states, outputs = self._plan.step(self._states, block, self._want)
         return outputs
 
-    def finish(self) -> dict[str, Batch]:
+    def finish(self) -> dict[str, AnyBlock]:
         """What is owed at the end. The stream is then before its first item again."""
         outputs = self._plan.finish(self._states, self._want)
         self._states = self._plan.begin()
@@ -214,9 +216,9 @@ def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:
 
 
 def _advance(
-    step: Step, state: StageState, blocks: Mapping[str, Batch]
-) -> tuple[StageState, Batch]:
-    inputs: Sequence[Batch] = [blocks[name] for name in step.inputs]
+    step: Step, state: StageState, blocks: Mapping[str, AnyBlock]
+) -> tuple[StageState, AnyBlock]:
+    inputs: Sequence[AnyBlock] = [blocks[name] for name in step.inputs]
     queues, skip = state.queues, state.skip
     if queues is not None:
         # Nothing that has several inputs takes events.

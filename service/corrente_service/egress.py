@@ -10,7 +10,7 @@ import numpy as np
 
 from corrente import topics, wire
 from corrente.errors import FormatError, Refused
-from corrente.format import Batch, Format
+from corrente.format import AnyBlock, Format
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import data
 from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic, Wanted
@@ -305,7 +305,7 @@ def _announce(notice: Notice, epoch: int, subscription: Subscription, index: int
         subscription.offer(Notice(notice.id, wire.encode(gap)))
 
 
-def _bytes(items: Batch) -> memoryview:
+def _bytes(items: AnyBlock) -> memoryview:
     plain = np.ascontiguousarray(data(items))
     return plain.data.cast("B") if plain.size else memoryview(b"")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from corrente import topics
-from corrente.format import Batch, Format
+from corrente.format import AnyBlock, Format
 from corrente.wire import GapReason
 
 Wanted = Mapping[str, frozenset[str]]
@@ -29,7 +29,7 @@ class Output(NamedTuple):
 
     topic: Topic
     start: int
-    items: Batch
+    items: AnyBlock
     t_ns: int
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from corrente.format import Batch, Format
+from corrente.format import AnyBlock, Format
 from corrente_pipelines import Pipeline, Plan
 from corrente_pipelines.plan import States
 from corrente_pipelines.revision import Revision
@@ -57,7 +57,7 @@ class Source:
         return time_ahead(self.t_ns, items, self.format.rate_hz)
 
     def outputs(
-        self, run: Run, before: Mapping[str, int], outputs: Mapping[str, Batch]
+        self, run: Run, before: Mapping[str, int], outputs: Mapping[str, AnyBlock]
     ) -> list[Event]:
         """What left the run's stages, whose next indices were those in `before`."""
         return [

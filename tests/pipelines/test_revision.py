@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from corrente.format import Batch, Items, format_of
+from corrente.format import AnyBlock, Items, format_of
 from corrente_pipelines import Pipeline, Plan, run
 from corrente_pipelines.blocks import data
 from corrente_pipelines.revision import Revision
@@ -59,7 +59,7 @@ def through(
     return before, after
 
 
-def _add(parts: Parts, outputs: dict[str, Batch]) -> None:
+def _add(parts: Parts, outputs: dict[str, AnyBlock]) -> None:
     for name, items in outputs.items():
         first, got = parts[name]
         parts[name] = first, np.concatenate([got, data(items)])

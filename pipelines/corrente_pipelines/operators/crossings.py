@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from corrente.format import EVENT_INDEX, Events, Format, FormatError, Items, Kind
 from corrente_pipelines.blocks import events
-from corrente_pipelines.operator import Operator
+from corrente_pipelines.placed import Placed
 
 Doubles = NDArray[np.float64]
 Direction = Literal["rising", "falling", "both"]
@@ -35,7 +35,7 @@ class Crossing(NamedTuple):
     sign: float
 
 
-class Crossings(Operator):
+class Crossings(Placed):
     """Events where a signal of one channel crosses `level`, or else its second input.
 
     It rises through the level `l` between two items where `x[n] <= l[n]` and `x[n+1] > l[n+1]`, and
@@ -55,8 +55,6 @@ class Crossings(Operator):
     direction: Direction = "rising"
     refractory_s: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 0.0
 
-    _format: Format = PrivateAttr(Format(kind="signal", shape=(1,)))
-
     @property
     def arity(self) -> int:
         """One where there is a level, else two."""
@@ -74,12 +72,6 @@ class Crossings(Operator):
         return replace(
             formats[0], kind="events", shape=(len(labels),), dtype="float64", labels=labels
         )
-
-    def prepared(self, *formats: Format) -> Self:
-        """A copy that knows where its items lie, and how far apart."""
-        copy = self.model_copy()
-        copy._format = formats[0]  # noqa: SLF001 - its own
-        return copy
 
     def start(self, *formats: Format, index: int = 0) -> Seen:
         """No item before the next."""
@@ -132,7 +124,7 @@ class Crossings(Operator):
 
         `last` is the place of the event before.
         """
-        wait = self.refractory_s * self._format.rate_hz * float(self._format.stride)
+        wait = self.refractory_s * self._source_rate_hz
         for n in np.flatnonzero(self._crosses(pairs)).tolist():
             (x, level), (next_x, next_level) = pairs[n : n + 2].tolist()
             place = self._place(first + n, x, level, next_x, next_level)

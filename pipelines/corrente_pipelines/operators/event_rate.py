@@ -6,10 +6,11 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from corrente.format import Events, Format, FormatError, Items, Kind
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.placed import Placed
 
 Doubles = NDArray[np.float64]
 SECONDS = {"minute": 60.0, "second": 1.0}
@@ -24,7 +25,7 @@ class Recent(NamedTuple):
     places: Doubles
 
 
-class EventRate(Operator):
+class EventRate(Placed):
     """How many events there are per minute, or second: a signal with one value for each item.
 
     Of the m events that belong to the last `window_s` seconds of items, the one included for which
@@ -40,8 +41,6 @@ class EventRate(Operator):
     window_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
     per: Literal["minute", "second"] = "minute"
 
-    _format: Format = PrivateAttr(Format(kind="signal", shape=(1,)))
-
     def output(self, *formats: Format) -> Format:
         """A signal of one channel, which its unit names."""
         (format,) = formats
@@ -52,12 +51,6 @@ class EventRate(Operator):
             )
         labels = (f"per {self.per}",)
         return replace(format, kind="signal", shape=(1,), dtype="float32", labels=labels)
-
-    def prepared(self, *formats: Format) -> Self:
-        """A copy that knows how far apart the items lie."""
-        copy = self.model_copy()
-        copy._format = formats[0]  # noqa: SLF001 - its own
-        return copy
 
     def start(self, *formats: Format, index: int = 0) -> Recent:
         """No event before the next item."""
@@ -101,7 +94,7 @@ class EventRate(Operator):
     @property
     def _scale(self) -> float:
         """From events per item of the source to what is said."""
-        return SECONDS[self.per] * self._format.rate_hz * float(self._format.stride)
+        return SECONDS[self.per] * self._source_rate_hz
 
     def reference(self, *x: Events) -> Items:
         """The definition, item by item."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from corrente import Block
-from corrente.format import Batch, Format, Items
+from corrente.format import AnyBlock, Format, Items
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import concatenate, data, nothing
 from corrente_service.demo.feed import Feed
@@ -73,7 +73,7 @@ class Watch:
         self.missing += count
         self._offline_items(count)
 
-    def _offline_items(self, count: int) -> Batch:
+    def _offline_items(self, count: int) -> AnyBlock:
         """The next items of the second run, fewer where it has no more."""
         while len(self._expected) < count and self._pushed < self.feed.sent:
             self._push()
