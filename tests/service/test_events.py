@@ -102,6 +102,7 @@ def test_blocks_that_are_dropped_are_one_gap_of_what_they_covered(exchange):
     assert (block.index, block.count) == (8, 3)
 
 
+@pytest.mark.slow
 def test_many_events_leave_in_blocks_of_about_a_mebibyte_that_cover_what_they_say(exchange):
     publisher, subscriber = exchange.client(), exchange.client()
     subscriber.subscribe(TOPIC)
