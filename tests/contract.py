@@ -1,14 +1,16 @@
 """What every operator and every plan keeps, checked for one case at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor
 
 import numpy as np
 from hypothesis import strategies as st
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import AnyBlock, Events, Format, FormatError, Items
 from corrente_pipelines import state as stored
+from corrente_pipelines.blocks import concatenate, data, events, nothing
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Operator, State
 from corrente_pipelines.operators import OPERATORS
 from corrente_pipelines.plan import Plan
@@ -26,6 +28,20 @@ FORMATS = (
     Format(kind="frames", shape=(5, 5)),  # what the example of `classify` takes
 )
 
+EVENTS = (
+    Format(kind="events", shape=(1,), dtype="float64", labels=("index",)),
+    Format(
+        kind="events",
+        shape=(2,),
+        dtype="float64",
+        rate_hz=0.4,
+        labels=("index", "height"),
+        origin=Fraction(1, 3),
+        stride=Fraction(5, 2),
+    ),
+)
+"""What no stream has, but an operator may take."""
+
 
 def fits(operator: Operator, *formats: Format) -> bool:
     """Whether the operator takes inputs of these formats."""
@@ -40,20 +56,22 @@ def cases() -> Iterator[tuple[Operator, Format]]:
     """Every example of every operator on every format that it takes."""
     for operator in OPERATORS:
         for example in operator.examples():
-            for format in FORMATS:
+            for format in (*FORMATS, *EVENTS):
                 formats = [format] * example.arity
                 if fits(example, *formats):
                     yield example.prepared(*formats), format
 
 
 @st.composite
-def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[Items]:
+def signals(draw: st.DrawFn, format: Format, count: int = 1) -> list[AnyBlock]:
     """Whole signals of that format: any length, any scale, sometimes not finite somewhere."""
     # Now and then longer than the tiles that kernels work in.
-    lengths = {"signal": (60, (1500, 5000)), "frames": (9, (40,))}
+    lengths = {"signal": (60, (1500, 5000)), "frames": (9, (40,)), "events": (60, (300,))}
     longest, long = lengths[format.kind]
     length = draw(st.integers(0, longest) | st.sampled_from(long))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if format.kind == "events":
+        return [_events(random, format, length) for _ in range(count)]
     shape = (length, *format.shape)
     bad = draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=3))
     scale = 10.0 ** draw(st.integers(-20, 20))
@@ -78,6 +96,18 @@ def _signal(
     return x
 
 
+def _events(random: np.random.Generator, format: Format, count: int) -> Events:
+    """None, one or several events at or behind each of so many items, before the next."""
+    owners = np.repeat(np.arange(count), random.integers(0, random.integers(1, 4), count))
+    rows = random.standard_normal((len(owners), *format.shape))
+    for row, k in zip(rows, owners.tolist(), strict=True):
+        part = random.choice([0.0, random.uniform(0, 0.99)])
+        row[0] = format.place(k) + part * (format.place(k + 1) - format.place(k))
+    rows[:, 0].sort()
+    rows.flags.writeable = False
+    return events(rows, owners, count)
+
+
 @st.composite
 def cuts(draw: st.DrawFn, length: int) -> list[slice]:
     """A signal of that length in blocks, some of them empty, some of one item."""
@@ -99,6 +129,8 @@ def reloaded(state: State, like: State) -> State:
 UNDERFLOW = 10_000 * np.finfo(np.float32).smallest_subnormal
 """What every product and sum may lose near zero."""
 
+DOUBLE_ROUNDOFF = 2.0**-53
+
 Between = Callable[[State, State], State]
 """What happens to a state between two blocks."""
 
@@ -106,39 +138,68 @@ Between = Callable[[State, State], State]
 def stream(
     operator: Operator,
     format: Format,
-    x: list[Items],
+    x: list[AnyBlock],
     blocks: list[slice],
     between: Between = kept,
     index: int = 0,
-) -> Items:
+) -> AnyBlock:
     """The operator's output. Whoever published a block overwrites it afterwards."""
     formats = [format] * operator.arity
     start = state = operator.start(*formats, index=index)
-    parts = [operator.output(*formats).empty()]
+    parts = [nothing(operator.output(*formats))]
     for block in blocks:
-        given = [signal[block].copy() for signal in x]
+        given = [_copied(signal[block]) for signal in x]
         before, value = state, stored.dump(state)
         state, items = operator.step(before, *given)
         assert stored.dump(before) == value, f"{operator} changed the state it was given"
         for buffer, signal in zip(given, x, strict=True):
             check_same_bits(buffer, signal[block])
-            buffer.fill(77)
+            _overwrite(buffer)
         state = between(state, start)
         parts.append(items)
     owed = operator.finish(state)
-    return np.concatenate(parts if owed is None else [*parts, owed])
+    return concatenate(parts if owed is None else [*parts, owed])
 
 
-def check_same_bits(got: Items, expected: Items) -> None:
+def _copied(block: AnyBlock) -> AnyBlock:
+    if isinstance(block, Events):
+        return Events(block.rows.copy(), block.items.copy(), block.count)
+    return block.copy()
+
+
+def _overwrite(block: AnyBlock) -> None:
+    for array in (block.rows, block.items) if isinstance(block, Events) else (block,):
+        array.fill(77)
+
+
+def check_same_bits(got: AnyBlock, expected: AnyBlock) -> None:
     """Equal to the last bit, shapes and dtypes too."""
+    if isinstance(got, Events):
+        assert isinstance(expected, Events)
+        assert got.count == expected.count
+        check_same_bits(got.items, expected.items)
+        check_same_bits(got.rows, expected.rows)
+        return
+    assert not isinstance(expected, Events)
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
     assert got.tobytes() == expected.tobytes()
 
 
-def check_reference(operator: Operator, y: Items, *x: Items) -> None:
-    """Within the operator's tolerance of its definition; not finite at exactly the same places."""
+def check_reference(operator: Operator, y: AnyBlock, *x: AnyBlock) -> None:
+    """Within the operator's tolerance of its definition; not finite at exactly the same places.
+
+    Events are those of the definition, each of the same item.
+    """
     wanted = operator.reference(*x)
+    if isinstance(wanted, Events):
+        assert isinstance(y, Events)
+        assert y.count == wanted.count
+        np.testing.assert_array_equal(y.items, wanted.items)
+        bound = operator.tolerance(*x) + 4 * DOUBLE_ROUNDOFF * np.abs(wanted.rows)
+        assert (np.abs(y.rows - wanted.rows) <= bound).all()
+        return
+    assert not isinstance(y, Events)
     assert y.shape == wanted.shape
     bound = np.broadcast_to(operator.tolerance(*x), wanted.shape)
     # Beyond float32's range a number is an infinity, and a sum may be one on its way.
@@ -164,17 +225,24 @@ def first_sound(operator: Operator, format: Format, begin: int) -> int:
 
 
 def check_late(
-    operator: Operator, late: Items, whole: Items, sound: int, x: Sequence[Items]
+    operator: Operator,
+    late: AnyBlock,
+    first: int,
+    whole: AnyBlock,
+    sound: int,
+    x: Sequence[AnyBlock],
 ) -> None:
-    """The outputs from `sound` on of a stream begun midway are those of the whole one, `x`.
+    """The outputs from `sound` on of a stream begun before `first` are those of the whole, `x`.
 
     To the last bit; those of an operator that never forgets wholly are within its bound, twice.
     """
-    bound = np.broadcast_to(operator.tolerance(*x), whole.shape)[sound:]
-    whole = whole[sound:]
     if not operator.is_recursive:
-        check_same_bits(late, whole)
+        check_same_bits(late[sound - first :], whole[sound:])
         return
+    assert not isinstance(whole, Events)
+    assert not isinstance(late, Events)
+    bound = np.broadcast_to(operator.tolerance(*x), whole.shape)[sound:]
+    late, whole = late[sound - first :], whole[sound:]
     np.testing.assert_array_equal(np.isfinite(late), np.isfinite(whole))
     finite = np.isfinite(whole)
     rounding = UNIT_ROUNDOFF * np.abs(whole[finite].astype(np.float64)) + UNDERFLOW
@@ -182,15 +250,59 @@ def check_late(
     assert (error <= 2 * (bound[finite] + rounding)).all()
 
 
+def check_late_events(late: Events, first: int, whole: Events, begin: int, field: int) -> None:
+    """Events of which each may depend on all before: of a stream begun midway, and of the whole.
+
+    One from item `begin` on that only one of them has lies less than the receptive field behind
+    one of the other's. From the first that both have on, they are the same to the last bit.
+    """
+    assert first + len(late) == len(whole)
+    mine, theirs = _rows_of_items(late, first), _rows_of_items(whole, 0)
+    for some, others in ((mine, theirs), (theirs, mine)):
+        near = [k for k, _ in others]
+        for k, row in some:
+            if k >= begin and (k, row) not in others:
+                assert any(k - field < j <= k for j in near)
+    both = [event for event in mine if event[0] >= begin and event in theirs]
+    for event in both[:1]:
+        assert mine[mine.index(event) :] == theirs[theirs.index(event) :]
+
+
+def _rows_of_items(events: Events, first: int) -> list[tuple[int, bytes]]:
+    items = (events.items + first).tolist()
+    return [(k, row.tobytes()) for k, row in zip(items, events.rows, strict=True)]
+
+
+def check_places(format: Format, y: AnyBlock) -> None:
+    """Events are in order, each at or behind the item it belongs to, and before the next."""
+    if not isinstance(y, Events):
+        return
+    assert y.rows.flags.c_contiguous
+    assert (y.items >= 0).all()
+    assert (y.items < y.count).all()
+    assert (np.diff(y.items) >= 0).all()
+    assert (np.diff(y.rows[:, 0]) >= 0).all()
+    for k, place in zip(y.items.tolist(), y.rows[:, 0].tolist(), strict=True):
+        assert format.place(k) <= place < format.place(k + 1)
+
+
+def check_shape(format: Format, y: AnyBlock) -> None:
+    """What comes out looks as the format says."""
+    plain = data(y)
+    assert plain.shape[1:] == format.shape
+    assert plain.dtype == format.dtype
+    assert isinstance(y, Events) == (format.kind == "events")
+    check_places(format, y)
+
+
 def check_operator(
-    operator: Operator, format: Format, x: list[Items], blocks: list[slice], middle: int
+    operator: Operator, format: Format, x: list[AnyBlock], blocks: list[slice], middle: int
 ) -> None:
     """The whole contract, for one signal, one way to cut it and one index to begin at."""
     formats = [format] * operator.arity
     out = operator.output(*formats)
     whole = stream(operator, format, x, [slice(None)])
-    assert whole.shape[1:] == out.shape
-    assert whole.dtype == out.dtype
+    check_shape(out, whole)
     for between in (kept, reloaded):
         check_same_bits(stream(operator, format, x, blocks, between), whole)
     check_reference(operator, whole, *x)
@@ -204,16 +316,19 @@ def check_operator(
     rest = [signal[middle:] for signal in x]
     late = stream(operator, format, rest, [slice(None)], index=middle)
     first = ceil(middle / stride)
+    if isinstance(whole, Events) and isinstance(late, Events) and operator.is_recursive:
+        check_late_events(late, first, whole, first, operator.receptive_field(*formats))
+        return
     sound = max(first, first_sound(operator, format, middle))
-    check_late(operator, late[sound - first :], whole, sound, x)
+    check_late(operator, late, first, whole, sound, x)
 
 
 def run_plan(
     plan: Plan, x: Items, blocks: list[slice], between: Between = kept, index: int = 0
-) -> dict[str, Items]:
+) -> dict[str, AnyBlock]:
     """Every stage's output. Whoever published a block overwrites it afterwards."""
     start = states = plan.begin(index)
-    parts = [{name: format.empty() for name, format in plan.formats.items()}]
+    parts = [{name: nothing(format) for name, format in plan.formats.items()}]
     for block in blocks:
         before = plan.positions(states)
         given = x[block].copy()
@@ -224,7 +339,7 @@ def run_plan(
         assert plan.positions(states) == moved
         parts.append(outputs)
     parts.append(plan.finish(states))
-    return {name: np.concatenate([part[name] for part in parts]) for name in plan.formats}
+    return {name: concatenate([part[name] for part in parts]) for name in plan.formats}
 
 
 def check_plan(
@@ -238,22 +353,21 @@ def check_plan(
     _check_begin(plan, x, whole, middle)
     for name, items in _wanted(plan, x, blocks, want).items():
         check_same_bits(items, whole[name])
-    values = {"input": x, **whole}
+    values: dict[str, AnyBlock] = {"input": x, **whole}
     for step in plan.steps:
         check_reference(step.operator, whole[step.name], *_inputs(step, values))
-        assert whole[step.name].shape[1:] == step.format.shape
-        assert whole[step.name].dtype == step.format.dtype
+        check_shape(step.format, whole[step.name])
         _check_delay(plan, step.name, x)
 
 
-def _wanted(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> dict[str, Items]:
+def _wanted(plan: Plan, x: Items, blocks: list[slice], want: frozenset[str]) -> dict[str, AnyBlock]:
     stream = plan.start(want)
     parts = [stream.push(x[block]) for block in blocks]
     parts.append(stream.finish())
-    return {name: np.concatenate([part[name] for part in parts]) for name in want}
+    return {name: concatenate([part[name] for part in parts]) for name in want}
 
 
-def _check_begin(plan: Plan, x: Items, whole: dict[str, Items], middle: int) -> None:
+def _check_begin(plan: Plan, x: Items, whole: dict[str, AnyBlock], middle: int) -> None:
     """Begun midway, a stage gives the whole's bits from where it sees nothing before the begin.
 
     One that never forgets wholly is within its bound; of stages behind it nothing is said.
@@ -266,13 +380,18 @@ def _check_begin(plan: Plan, x: Items, whole: dict[str, Items], middle: int) -> 
         own = first_sound(step.operator, step.joined[0], max(joined))
         sound[step.name] = max(first[step.name], own)
         if exact.issuperset(step.inputs):
-            got = late[step.name][sound[step.name] - first[step.name] :]
+            got, all_ = late[step.name], whole[step.name]
+            if isinstance(got, Events) and isinstance(all_, Events) and step.operator.is_recursive:
+                field = step.operator.receptive_field(*step.joined)
+                begin = max(first[step.name], *joined)
+                check_late_events(got, first[step.name], all_, begin, field)
+                continue
             inputs = _inputs(step, {"input": x, **whole})
-            check_late(step.operator, got, whole[step.name], sound[step.name], inputs)
+            check_late(step.operator, got, first[step.name], all_, sound[step.name], inputs)
             exact.update(() if step.operator.is_recursive else (step.name,))
 
 
-def _inputs(step: Step, values: Mapping[str, Items]) -> list[Items]:
+def _inputs(step: Step, values: Mapping[str, AnyBlock]) -> list[AnyBlock]:
     """What a stage is given of whole signals."""
     branches = [values[name][skip:] for name, skip in zip(step.inputs, step.offsets, strict=True)]
     count = min(map(len, branches))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import corrente_pipelines.operators
-from corrente.format import Format
+from corrente.format import Events, Format
 from corrente_pipelines import alignment
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import BY_NAME, OPERATORS
@@ -103,6 +103,7 @@ def _join(*formats: Format) -> bool:
 def test_a_plan_keeps_the_contract(data: st.DataObject) -> None:
     plan = data.draw(plans())
     (x,) = data.draw(contract.signals(plan.format))
+    assert not isinstance(x, Events)
     blocks = data.draw(contract.cuts(len(x)))
     want = data.draw(st.frozensets(st.sampled_from(sorted(plan.formats))))
     middle = data.draw(st.integers(0, len(x)))

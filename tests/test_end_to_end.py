@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from scipy import ndimage
 
 from corrente import Publisher, Subscriber
@@ -171,6 +172,42 @@ def test_frames_are_those_of_scipy_and_of_an_offline_run(
 ) -> None:
     x = np.random.default_rng(3).integers(0, 256, (12, 48, 64), np.uint8)
     check(serve, tmp_path, x, list(frame_cases()), bound=2e-3)
+
+
+@pytest.mark.slow
+def test_the_events_of_a_heart_are_those_of_an_offline_run_however_they_were_cut(
+    serve: Callable[..., Serving], tmp_path: Path
+) -> None:
+    folder = examples_folder()
+    document = yaml.safe_load((folder / "pipelines" / "heart.yaml").read_text())
+    x = np.load(folder / "data" / "ecg.npy")
+    serving = serve(document)
+    with (
+        Subscriber(serving.address, "ecg/1/heart/beats", queue=65536, timeout_s=20) as beats,
+        Subscriber(serving.address, "ecg/1/heart/rate", queue=65536, timeout_s=20) as rate,
+        Publisher(serving.address) as publisher,
+    ):
+        stream = publisher.open("ecg/1", (1,), rate_hz=360)
+        for part in np.split(x, sorted(np.random.default_rng(1).integers(0, len(x), 50))):
+            stream.send(part)
+        stream.end(timeout_s=20)
+        blocks, rates = list(beats), list(rate)
+    covered = 0
+    for block in blocks:
+        assert block.index == covered
+        places = block.data[:, 0]
+        assert ((block.index <= places) & (places < block.stop)).all()
+        covered = block.stop
+    assert covered == len(x)
+    np.save(tmp_path / "x.npy", x)
+    files = [str(tmp_path / name) for name in ("heart.yaml", "x.npy", "y.npz")]
+    ran = corrente("run", *files[:2], "-o", files[2])
+    assert ran.returncode == 0, ran.stderr
+    with np.load(tmp_path / "y.npz") as offline:
+        live = np.concatenate([block.data for block in blocks])
+        assert live.tobytes() == offline["beats"].tobytes()
+        live = np.concatenate([block.data for block in rates])
+        assert live.tobytes() == offline["rate"].tobytes()
 
 
 @pytest.mark.slow

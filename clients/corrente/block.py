@@ -14,10 +14,13 @@ class Block:
     `data` is read-only and the block's own; it holds no items where the block only brings a gap or
     the end. `gap` is `(from, to)`, items that will not come, and lies before the data. It may be
     empty: of items far apart none lies in the gap of the source stream, but those behind it are
-    made without knowing those before. `t_ns` is
-    the time of the first item. `last`: the topic ends behind this block. `revision` counts how
-    often the stage, or one before it, was changed while the stream ran. `error` says why the topic
-    ends, where its pipeline failed or a gap may not be.
+    made without knowing those before. `t_ns` is the time of the first item. `last`: the topic ends
+    behind this block. `revision` counts how often the stage, or one before it, was changed while
+    the stream ran. `error` says why the topic ends, where its pipeline failed or a gap may not be.
+
+    Where `format.kind` is `events`, `data` are rows, columns named by `format.labels`: the events
+    that lie in `[source_index(0), source_index(count))`, `count` items from `index` on. There may
+    be none. Their first column is where each lies in the source stream.
     """
 
     stream: str
@@ -31,6 +34,8 @@ class Block:
     last: bool = False
     revision: int = 0
     error: str = ""
+    covered: int | None = None
+    """How many items events are of; None where `data` are the items."""
 
     @property
     def gap_text(self) -> str:
@@ -42,6 +47,16 @@ class Block:
                 return f"{self.topic}: starts anew at item {stop}, behind a gap between its items"
             case (start, stop):
                 return f"{self.topic}: items {start} to {stop - 1} are missing"
+
+    @property
+    def count(self) -> int:
+        """How many items it is of: those in `data`, or among which the events in `data` are."""
+        return len(self.data) if self.covered is None else self.covered
+
+    @property
+    def stop(self) -> int:
+        """The index behind its last item."""
+        return self.index + self.count
 
     @property
     def topic(self) -> str:

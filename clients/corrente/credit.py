@@ -26,11 +26,11 @@ class Window:
         self._came_blocks = self._came_bytes = 0
         self._granted_blocks = self._granted_bytes = 0
 
-    def came(self, payload_bytes: int, kept_bytes: int) -> None:
-        """A block arrived, and so much of it waits for the user: all, a part, or nothing."""
+    def came(self, payload_bytes: int, kept_bytes: int | None) -> None:
+        """A block arrived, and so much of it waits for the user; None where it does not wait."""
         self._came_blocks += 1
         self._came_bytes += payload_bytes
-        if kept_bytes:
+        if kept_bytes is not None:
             self._waiting_blocks += 1
             self._waiting_bytes += kept_bytes
 

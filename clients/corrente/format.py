@@ -1,6 +1,7 @@
 """What is known of a stream before its first block."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite, prod
 from operator import index
@@ -15,7 +16,37 @@ from corrente.errors import FormatError as FormatError
 Items = NDArray[Any]
 """Consecutive items, time on axis 0: `(n, C)`, `(n, H, W)` or `(n, H, W, C)`; n may be 0."""
 
-Kind = Literal["signal", "frames"]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """What happened during `count` consecutive items: a row of named columns for each event.
+
+    `rows` is float64 `(m, columns)`, in the order of its first column, the event's place in items
+    of the source stream, which may lie between two. `items` says of each row to which item of the
+    block it belongs: the last one at or before the event. There may be no rows. `len` is the number
+    of items, and a slice has the events of a part of them.
+    """
+
+    rows: NDArray[np.float64]
+    items: NDArray[np.int64]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, part: slice) -> "Events":
+        start, stop, _ = part.indices(self.count)
+        first, last = np.searchsorted(self.items, [start, max(start, stop)])
+        return Events(self.rows[first:last], self.items[first:last] - start, max(0, stop - start))
+
+
+AnyBlock = Items | Events
+"""A block of any format: events where that is of kind `events`, else items."""
+
+Kind = Literal["signal", "frames", "events"]
+
+EVENT_INDEX = "index"
+"""The first column of events: where each lies, in items of the source stream."""
 
 Dtype = str | np.dtype[Any] | type[np.generic]
 """What names a dtype; that of a format is one of `DTYPES`."""
@@ -41,6 +72,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     `shape` is that of one item: `(C,)` for a signal, `(H, W)` or `(H, W, C)` for frames.
     `rate_hz` is items per second. `labels` name the channels, or are empty.
     Item k lies at index `origin + k * stride` of the source stream, both exact fractions.
+
+    Of events, `shape` is that of a row and `labels` name its columns, the first one `index`; rate,
+    origin and stride are those of the items among which the events are.
+
     Raises `FormatError` where that cannot be.
     """
 
@@ -53,11 +88,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stride: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
-        ranks = {"signal": (1,), "frames": (2, 3)}
+        ranks = {"signal": (1,), "frames": (2, 3), "events": (1,)}
         if self.kind not in ranks:
-            raise FormatError(f"kind must be signal or frames, got {self.kind!r}")
+            raise FormatError(f"kind must be signal, frames or events, got {self.kind!r}")
         if len(self.shape) not in ranks[self.kind]:
-            wanted = "(C,)" if self.kind == "signal" else "(H, W) or (H, W, C)"
+            wanted = "(H, W) or (H, W, C)" if self.kind == "frames" else "(C,)"
             raise FormatError(f"an item of kind {self.kind} has shape {wanted}, got {self.shape}")
         if any(size < 1 for size in self.shape):
             raise FormatError(f"every size of a shape must be at least 1, got {self.shape}")
@@ -73,6 +108,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         if self.stride <= 0:
             raise FormatError(f"stride must be positive, got {self.stride}")
         self._check_labels()
+        if self.kind == "events" and (self.dtype, self.labels[:1]) != ("float64", (EVENT_INDEX,)):
+            raise FormatError(
+                f"events are float64 with a label for each column, the first {EVENT_INDEX!r}; "
+                f"got {self.dtype} and {self.labels}"
+            )
 
     def _check_labels(self) -> None:
         if not self.labels:
@@ -91,15 +131,21 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of one item, raw."""
+        """Bytes of one item, raw; of events, of a row."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
     def duration_ns(self, items: int) -> int:
         """How long so many items last; 292 years at most, as much as a time can say."""
         return round(min(items * 1e9 / self.rate_hz, 2.0**63))
 
+    def place(self, k: int) -> float:
+        """Where item k lies in the source stream: `origin + k * stride`, rounded once."""
+        a, b = self.origin, self.stride
+        whole = a.numerator * b.denominator + k * b.numerator * a.denominator
+        return whole / (a.denominator * b.denominator)
+
     def empty(self) -> Items:
-        """A block of no items."""
+        """No items; of events, no rows."""
         return np.empty((0, *self.shape), self.dtype)
 
     def block(self, x: Any) -> Items:

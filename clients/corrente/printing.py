@@ -28,15 +28,18 @@ def parser() -> ArgumentParser:
         metavar="topic",
         help="STREAM/PIPELINE/STAGE, or STREAM; * is one level, ** any number",
     )
-    parser.add_argument("--json", action="store_true", help="JSON, with the items of signals")
+    parser.add_argument(
+        "--json", action="store_true", help="JSON, with the items of signals and the events"
+    )
     parser.add_argument(
         "--save",
         type=Path,
         metavar="PATH",
         help="also to a file: .npz (any topics, with the index of every item and the gaps), .csv "
-        "(one signal, with indices), .wav (one signal; a gap is silence, up to a minute), or a "
-        "new folder (frames of one topic, a png each, named by its index). Gaps are told as they "
-        "come. Ctrl-C leaves a valid file, an npz is written then. To miss nothing: --policy wait",
+        "(one signal, with indices, or events), .wav (one signal; a gap is silence, up to a "
+        "minute), or a new folder (frames of one topic, a png each, named by its index). Gaps are "
+        "told as they come. Ctrl-C leaves a valid file, an npz is written then. To miss nothing: "
+        "--policy wait",
     )
     parser.add_argument("--since", type=_since, default="now", metavar="now|first|INDEX")
     parser.add_argument("--policy", choices=["drop", "wait"], default="drop")
@@ -62,19 +65,29 @@ def print_blocks(options: Namespace) -> None:
         for block in subscriber:
             if saving is not None:
                 saving.save(block)
-            line = json_line(block) if options.json else text_line(block)
-            print(line, flush=True)
+            if options.json:
+                print(json_line(block), flush=True)
+            elif says_something(block):
+                print(text_line(block), flush=True)
+
+
+def says_something(block: Block) -> bool:
+    """Whether people care: blocks without events come all the time."""
+    return len(block.data) > 0 or block.gap is not None or block.last
 
 
 def json_line(block: Block) -> str:
-    """A block as JSON. Frames come without their items; what is not finite is null."""
+    """A block as JSON. Frames come without their items; what is not finite is null.
+
+    Events are objects by the names of their columns.
+    """
     fields: dict[str, Any] = {
         "topic": block.topic,
         "stream": block.stream,
         "pipeline": block.pipeline,
         "stage": block.stage,
         "index": block.index,
-        "count": len(block.data),
+        "count": block.count,
         "t_ns": block.t_ns,
         "gap": block.gap,
         "revision": block.revision,
@@ -87,21 +100,32 @@ def json_line(block: Block) -> str:
     }
     if block.format.kind == "signal":
         fields["data"] = block.data.tolist()
+    if block.format.kind == "events":
+        rows = block.data.tolist()
+        fields["data"] = [dict(zip(block.format.labels, row, strict=True)) for row in rows]
     return msgspec.json.encode(fields).decode()
 
 
 def text_line(block: Block) -> str:
-    """A block in words: where it lies, what is missing before it, what its last item is like."""
-    parts = [f"{block.topic} [{block.index}, {block.index + len(block.data)})"]
+    """A block in words: where it lies, what is missing before it, what comes last in it."""
+    parts = [f"{block.topic} [{block.index}, {block.stop})"]
     if block.revision:
         parts.append(f"revision {block.revision}")
     if block.gap is not None:
         parts.append(f"gap [{block.gap[0]}, {block.gap[1]})")
     if len(block.data):
-        parts.append(_last_item(block))
+        parts.append(_last_event(block) if block.format.kind == "events" else _last_item(block))
     if block.last:
         parts.append(f"end: {block.error}" if block.error else "end")
     return "  ".join(parts)
+
+
+def _last_event(block: Block) -> str:
+    """The last event, and how many there are where it is not alone."""
+    count = f"{len(block.data)} events, the last: " if len(block.data) > 1 else ""
+    columns = zip(block.format.labels[:MOST_CHANNELS], block.data[-1], strict=False)
+    # Positions have as many digits as a long recording needs.
+    return count + "  ".join(f"{label} {value:.10g}" for label, value in columns)
 
 
 def _last_item(block: Block) -> str:

@@ -14,7 +14,7 @@ from corrente import wire
 from corrente.block import Block
 from corrente.credit import Window
 from corrente.errors import CorrenteError, WireError
-from corrente.format import Items
+from corrente.format import MAX_ITEM_BYTES, Format, Items
 from corrente.link import Disorder, Envelope, refusal
 from corrente.topics import has_wildcard, topic
 
@@ -64,26 +64,32 @@ class _Incoming:
         """A gap of the source stream lies here, between two items."""
         self.gap = self.gap or (self.next_index, self.next_index)
 
-    def block(self, index: int, items: Items, t_ns: int, last: bool = False) -> Block:
+    def block(self, index: int, count: int, data: Items, t_ns: int, last: bool = False) -> Block:
         """The user's next block, with what is missing before it; empty where none is wanted."""
-        skipped = min(max(0, self.first_index - index), len(items))
+        skipped = min(max(0, self.first_index - index), count)
         gap = self._reach(index)
-        self.next_index = index + len(items)
+        self.next_index = index + count
         said = self.announced
-        index, items = index + skipped, items[skipped:]
-        t_ns += said.format.duration_ns(skipped)
         return Block(
             said.stream,
             said.pipeline,
             said.stage,
-            index,
-            items,
-            t_ns,
+            index + skipped,
+            self._behind(data, index, skipped),
+            t_ns + said.format.duration_ns(skipped),
             said.format,
             gap,
             last,
             said.revision,
+            covered=count - skipped if said.format.kind == "events" else None,
         )
+
+    def _behind(self, data: Items, index: int, skipped: int) -> Items:
+        """The data without those of its first items."""
+        format = self.announced.format
+        if format.kind != "events" or not skipped:
+            return data[skipped:]
+        return data[np.searchsorted(data[:, 0], format.place(index + skipped)) :]
 
     def _reach(self, index: int) -> tuple[int, int] | None:
         self.miss(index)
@@ -146,7 +152,7 @@ class Receiving:
     def take(self) -> tuple[Block, list[Envelope]]:
         """The block that came first, and what lets the daemon send others."""
         block = self._waiting.popleft()
-        if len(block.data):
+        if block.count:
             self._window.taken(block.data.nbytes)
         return block, self._window.grant() if self._is_flowing else []
 
@@ -263,22 +269,18 @@ class Receiving:
     def _arrived(self, block: wire.Block, payload: memoryview) -> None:
         incoming = self._incoming(block.id, block.epoch)
         format = incoming.announced.format
-        if payload.nbytes != block.count * format.item_bytes:
-            raise WireError(
-                f"{incoming.name}: {block.count} items of {format.item_bytes} bytes "
-                f"came as {payload.nbytes} bytes"
-            )
+        rows = _rows(incoming.name, format, block.count, payload.nbytes)
         if block.count == 0:
-            self._window.came(0, 0)
+            self._window.came(0, None)
             return
         if incoming.is_past or block.index < incoming.next_index:
             raise Disorder  # it came before, or what is behind it did
         dtype = np.dtype(format.dtype).newbyteorder("<")
-        items = np.frombuffer(payload, dtype).reshape(block.count, *format.shape)
-        items.flags.writeable = False
-        kept = incoming.block(block.index, items, block.t_ns)
-        self._window.came(payload.nbytes, kept.data.nbytes)
-        if len(kept.data):
+        data = np.frombuffer(payload, dtype).reshape(rows, *format.shape)
+        data.flags.writeable = False
+        kept = incoming.block(block.index, block.count, data, block.t_ns)
+        self._window.came(payload.nbytes, kept.data.nbytes if kept.count else None)
+        if kept.count:
             self._waiting.append(kept)
 
     def _missed(self, gap: wire.Gap) -> None:
@@ -302,7 +304,7 @@ class Receiving:
             raise Disorder
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
-        last = incoming.block(end.index, empty, 0, last=True)
+        last = incoming.block(end.index, 0, empty, 0, last=True)
         self._waiting.append(replace(last, error=end.reason))
         if self._topics.get(incoming.name) is incoming:
             del self._topics[incoming.name]
@@ -314,3 +316,21 @@ class Receiving:
         if incoming is None or incoming.announced.epoch != epoch:
             raise Disorder  # it was announced, and that was lost
         return incoming
+
+
+def _rows(name: str, format: Format, count: int, payload_bytes: int) -> int:
+    """How many items or, of events, rows a block brings; `WireError` where it cannot be so many."""
+    item_bytes = format.item_bytes
+    if format.kind != "events":
+        if payload_bytes == count * item_bytes:
+            return count
+        raise WireError(
+            f"{name}: {count} items of {item_bytes} bytes came as {payload_bytes} bytes"
+        )
+    most = MAX_ITEM_BYTES if count else 0
+    if payload_bytes % item_bytes or payload_bytes > most:
+        raise WireError(
+            f"{name}: the events of {count} items are whole rows of {item_bytes} bytes, "
+            f"at most {most} bytes; {payload_bytes} came"
+        )
+    return payload_bytes // item_bytes

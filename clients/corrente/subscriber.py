@@ -53,7 +53,8 @@ class Subscriber:
 
         Raises `Lost` where items are missing before or among them, or the topic ends; what was
         gathered is gone, and the next call begins behind the gap. Raises `Timeout` where
-        `timeout_s` passes without a block; then nothing is gone.
+        `timeout_s` passes without a block, `FormatError` where the topic gives events; then nothing
+        is gone.
         """
         return self._connection.run(self._subscribing.take(n))
 

@@ -96,6 +96,12 @@ class Subscribing:
         block = yield from self.next()
         if block is None:
             raise Lost(f"{self._topics[0]} has ended, {missing} items short")
+        if block.format.kind == "events":
+            self._ahead = block
+            raise FormatError(
+                f"{block.topic} gives events, none or many for an item, and take counts items; "
+                "iterate over the blocks"
+            )
         if block.gap is not None:
             self._ahead = replace(block, gap=None)
             raise Lost(block.gap_text)

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from corrente.format import Format, Items
+from corrente.format import AnyBlock, Format, Items
+from corrente_pipelines.blocks import concatenate
 
 OnGap = Literal["reset", "zero", "hold", "error"]
 
@@ -33,7 +34,7 @@ class Passed(NamedTuple):
     were made up.
     """
 
-    outputs: dict[str, Items]
+    outputs: dict[str, AnyBlock]
     missing: dict[str, tuple[int, int]]
     filled: int
 
@@ -41,7 +42,7 @@ class Passed(NamedTuple):
 def together(parts: Sequence[Passed]) -> Passed:
     """What comes of one gap, from what came of its parts; at least one."""
     outputs = {
-        name: np.concatenate([part.outputs[name] for part in parts]) for name in parts[0].outputs
+        name: concatenate([part.outputs[name] for part in parts]) for name in parts[0].outputs
     }
     missing = {name: span for part in parts for name, span in part.missing.items()}
     return Passed(outputs, missing, sum(part.filled for part in parts))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from corrente.format import Format, FormatError, Items, Kind
+from corrente.format import AnyBlock, Format, FormatError, Kind
 
 State = Any
 """What an operator remembers between blocks: arrays, scalars, None, NamedTuples of those."""
@@ -25,7 +25,9 @@ UNIT_ROUNDOFF = 2.0**-24
 class Operator(BaseModel):
     """One step of a pipeline: from blocks to blocks, the same whatever the blocks' sizes.
 
-    A method never changes an argument. Blocks come and go as `(n, *format.shape)`, n may be 0.
+    A method never changes an argument. Blocks come and go as `(n, *format.shape)`, n may be 0; as
+    `Events` where the format is of that kind. An event lies at or behind the item it belongs to,
+    before the next.
     A subclass is final and brings a field `op`, which names it in a spec.
     """
 
@@ -91,10 +93,10 @@ class Operator(BaseModel):
         return None
 
     @abstractmethod
-    def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
+    def step(self, state: State, *blocks: Any) -> tuple[State, AnyBlock]:
         """The state after the blocks, and what leaves. Without memory: one item for each item."""
 
-    def finish(self, state: State) -> Items | None:
+    def finish(self, state: State) -> AnyBlock | None:
         """What is owed at the end of the stream, None where nothing can be."""
         return None
 
@@ -117,10 +119,10 @@ class Operator(BaseModel):
         return "item by item"
 
     @abstractmethod
-    def reference(self, *x: Items) -> Items:
+    def reference(self, *x: Any) -> AnyBlock:
         """The textbook definition on whole signals: slow, plain, float64."""
 
-    def tolerance(self, *x: Items) -> Bound:
+    def tolerance(self, *x: Any) -> Bound:
         """How far float32 may lie from `reference(*x)`, beyond the rounding of the result."""
         return 0.0
 
@@ -156,5 +158,5 @@ def operator_name(operator: type[Operator]) -> str:
 
 
 def _either(kinds: Sequence[Kind]) -> str:
-    plural = {"signal": "signals", "frames": "frames"}
+    plural = {"signal": "signals", "frames": "frames", "events": "events"}
     return " or ".join(plural[kind] for kind in kinds)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from corrente.format import Format, Items, format_of
+from corrente.format import AnyBlock, Format, Items, format_of
+from corrente_pipelines.blocks import concatenate, data
 from corrente_pipelines.document import Document, read
 from corrente_pipelines.errors import SpecError
 from corrente_pipelines.gap import rule
@@ -95,7 +96,7 @@ class Pipeline:
         return Plan(self.name, format, steps, gaps)
 
     def apply(self, x: Any, rate_hz: float) -> dict[str, Items]:
-        """The whole output of every stage for the whole signal `x`, time on axis 0.
+        """The whole output of every stage for the whole signal `x`, time on axis 0; events as rows.
 
         A one-dimensional `x` is a signal of one channel, a two-dimensional one of several; more
         dimensions are frames. Numbers of int64, uint64, bool and float16, which no stream has, are
@@ -110,15 +111,18 @@ class Pipeline:
 
 
 def run(plan: Plan, blocks: Iterable[Items], want: Iterable[str] | None = None) -> dict[str, Items]:
-    """The whole output of the stages wanted (all by default) for a recording in blocks."""
+    """The whole output of the stages wanted (all by default) for a recording in blocks.
+
+    Of events, that is their rows.
+    """
     names = list(plan.formats if want is None else want)
     stream = plan.start(names)
     length = max(1, RUN_BYTES // plan.format.item_bytes)
-    parts: list[dict[str, Items]] = []
+    parts: list[dict[str, AnyBlock]] = []
     for block in blocks:  # a whole recording may be one, too large to be computed on at once
         parts += (stream.push(block[k : k + length]) for k in range(0, len(block), length))
     parts.append(stream.finish())
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return {name: data(concatenate([part[name] for part in parts])) for name in names}
 
 
 def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Pipeline:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corrente.format import Format, Items
+from corrente.format import AnyBlock, Events, Format, Items
 from corrente_pipelines import alignment
+from corrente_pipelines.blocks import concatenate, nothing
 from corrente_pipelines.explain import Explanation
 from corrente_pipelines.gap import PIECE_BYTES, RESET, GapError, GapRule, Passed, together
 from corrente_pipelines.operator import State
@@ -118,13 +119,14 @@ class Plan:
 
     def step(
         self, states: States, items: Items, want: frozenset[str] | None = None
-    ) -> tuple[States, dict[str, Items]]:
+    ) -> tuple[States, dict[str, AnyBlock]]:
         """The states after the items, and what leaves the stages in `want` (None: all).
 
         A stage without memory that nobody wants, nor anything behind it, is passed over.
         """
         needed = self._needed(want)
-        blocks, counts = {INPUT: items}, {INPUT: len(items)}
+        blocks: dict[str, AnyBlock] = {INPUT: items}
+        counts = {INPUT: len(items)}
         after: list[StageState] = []
         for step, state in zip(self.steps, states.stages, strict=True):
             if step.name in needed:
@@ -183,20 +185,20 @@ class Plan:
         states: States,
         want: frozenset[str] | None = None,
         kept: Container[str] = (),
-    ) -> dict[str, Items]:
+    ) -> dict[str, AnyBlock]:
         """What the stages in `want` (None: all) owe at the end of the stream.
 
         Stages in `kept` do not end here: they owe nothing, and nothing more comes from them.
         """
         needed = self._needed(want)
-        blocks = {INPUT: self.format.empty()}
+        blocks: dict[str, AnyBlock] = {INPUT: self.format.empty()}
         for step, state in zip(self.steps, states.stages, strict=True):
             if step.name in kept:
-                blocks[step.name] = step.format.empty()
+                blocks[step.name] = nothing(step.format)
             elif step.name in needed:
                 state, items = _advance(step, state, blocks)
                 owed = step.operator.finish(state.memory)
-                blocks[step.name] = items if owed is None else np.concatenate([items, owed])
+                blocks[step.name] = items if owed is None else concatenate([items, owed])
         return self._chosen(blocks, want)
 
     def start(self, want: Iterable[str] | None = None) -> "Stream":
@@ -210,7 +212,9 @@ class Plan:
         """What the plan will do: print it, or take its `data()`."""
         return Explanation(self.pipeline, self.format, self.steps)
 
-    def _chosen(self, blocks: Mapping[str, Items], want: frozenset[str] | None) -> dict[str, Items]:
+    def _chosen(
+        self, blocks: Mapping[str, AnyBlock], want: frozenset[str] | None
+    ) -> dict[str, AnyBlock]:
         return {
             step.name: blocks[step.name] for step in self.steps if want is None or step.name in want
         }
@@ -239,7 +243,7 @@ class Stream:
         self._want = want
         self._states = plan.begin()
 
-    def push(self, items: object) -> dict[str, Items]:
+    def push(self, items: object) -> dict[str, AnyBlock]:
         """What leaves each wanted stage after the items (one item, or a block)."""
         block = self._plan.format.block(items)
         self._states, outputs = self._plan.step(self._states, block, self._want)
@@ -259,7 +263,7 @@ class Stream:
             parts.append(passed)
         return together(parts)
 
-    def finish(self) -> dict[str, Items]:
+    def finish(self) -> dict[str, AnyBlock]:
         """What is owed at the end. The stream is then before its first item again."""
         outputs = self._plan.finish(self._states, self._want)
         self._states = self._plan.begin()
@@ -282,12 +286,14 @@ def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:
 
 
 def _advance(
-    step: Step, state: StageState, blocks: Mapping[str, Items]
-) -> tuple[StageState, Items]:
-    inputs: Sequence[Items] = [blocks[name] for name in step.inputs]
+    step: Step, state: StageState, blocks: Mapping[str, AnyBlock]
+) -> tuple[StageState, AnyBlock]:
+    inputs: Sequence[AnyBlock] = [blocks[name] for name in step.inputs]
     queues, skip = state.queues, state.skip
     if queues is not None:
-        queues, inputs = alignment.join(queues, inputs)
+        # Nothing that has several inputs takes events.
+        arrived = [items for items in inputs if not isinstance(items, Events)]
+        queues, inputs = alignment.join(queues, arrived)
     if skip:
         skip -= (passed := min(skip, len(inputs[0])))
         inputs = [items[passed:] for items in inputs]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from corrente.format import Items
+from corrente.format import AnyBlock
 from corrente_pipelines.plan import Plan, States
 from corrente_pipelines.spec import INPUT
 
@@ -53,12 +53,12 @@ class Revision:
         """The stages of the new plan that are neither kept nor restarted."""
         return tuple(name for name in self.new.formats if not self._goes_on(name))
 
-    def tails(self, states: States) -> dict[str, Items]:
+    def tails(self, states: States) -> dict[str, AnyBlock]:
         """What the old plan's stages owe before they restart, or end."""
         tails = self.old.finish(states, kept=self.kept)
         return {name: items for name, items in tails.items() if name not in self.kept}
 
-    def begin(self, states: States, tails: Mapping[str, Items], index: int) -> States:
+    def begin(self, states: States, tails: Mapping[str, AnyBlock], index: int) -> States:
         """The new plan's states before source item `index`, from the old one's.
 
         A restarted stage gives none of the indices again that it gave before, tails included.

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic import model_validator as validator
 from pydantic_core import ErrorDetails
 
-from corrente.format import DTYPES, Format, Kind, format_of
+from corrente.format import DTYPES, Format, format_of
 from corrente.topics import check_pattern
 from corrente_pipelines.errors import Path, Problem, SpecError, nearest
 from corrente_pipelines.gap import MAX_FILL, OnGap
@@ -50,7 +50,7 @@ class _Part(BaseModel):
 class Requirements(_Part):
     """What a stream must be to be taken."""
 
-    kind: Kind | None = None
+    kind: Literal["signal", "frames"] | None = None  # nobody publishes events
     channels: Annotated[int, Field(ge=1)] | None = None
     shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     dtype: Annotated[str, AfterValidator(_one_of_dtypes)] | None = None

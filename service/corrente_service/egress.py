@@ -10,8 +10,9 @@ import numpy as np
 
 from corrente import topics, wire
 from corrente.errors import FormatError, Refused
-from corrente.format import Format, Items
+from corrente.format import AnyBlock, Format
 from corrente_pipelines import Pipeline
+from corrente_pipelines.blocks import data
 from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic, Wanted
 from corrente_service.ledger import SubscriptionLedger
 from corrente_service.limits import Limits
@@ -304,8 +305,9 @@ def _announce(notice: Notice, epoch: int, subscription: Subscription, index: int
         subscription.offer(Notice(notice.id, wire.encode(gap)))
 
 
-def _bytes(items: Items) -> memoryview:
-    return np.ascontiguousarray(items).data.cast("B")
+def _bytes(items: AnyBlock) -> memoryview:
+    plain = np.ascontiguousarray(data(items))
+    return plain.data.cast("B") if plain.size else memoryview(b"")
 
 
 def _announcement(live: _Live, index: int) -> Notice:

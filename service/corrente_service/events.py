@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from corrente import topics
-from corrente.format import Format, Items
+from corrente.format import AnyBlock, Format
 from corrente.wire import GapReason
 
 Wanted = Mapping[str, frozenset[str]]
@@ -25,11 +25,11 @@ class Topic(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Items of a topic from `start` on; `t_ns` is the time of the first."""
+    """Items, or events, of a topic from `start` on; `t_ns` is the time of the first item."""
 
     topic: Topic
     start: int
-    items: Items
+    items: AnyBlock
     t_ns: int
 
 

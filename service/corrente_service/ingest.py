@@ -241,6 +241,13 @@ def _check_index(stream: str, index: int) -> None:
 
 
 def _check_format(asked: wire.Open) -> None:
+    if asked.format.kind == "events":
+        raise Refused(
+            "bad_format",
+            "events are what a pipeline makes of a signal, no stream that is published",
+            path=asked.stream,
+            remedy="publish the signal, and find the events in it with {op: crossings}",
+        )
     if asked.format.origin != 0 or asked.format.stride != 1:
         raise Refused(
             "bad_format",

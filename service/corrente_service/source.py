@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from corrente.format import Format, Items
+from corrente.format import AnyBlock, Format
 from corrente.wire import GapReason
 from corrente_pipelines import Passed, Pipeline, Plan
 from corrente_pipelines.plan import States
@@ -58,7 +58,7 @@ class Source:
         return time_ahead(self.t_ns, items, self.format.rate_hz)
 
     def outputs(
-        self, run: Run, before: Mapping[str, int], outputs: Mapping[str, Items]
+        self, run: Run, before: Mapping[str, int], outputs: Mapping[str, AnyBlock]
     ) -> list[Event]:
         """What left the run's stages, whose next indices were those in `before`."""
         return [

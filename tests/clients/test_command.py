@@ -16,7 +16,7 @@ import pytest
 from corrente import Block, Format, Publisher, wire
 from corrente.command import pub, sub
 from corrente.playing import send
-from corrente.printing import json_line, text_line
+from corrente.printing import json_line, says_something, text_line
 from corrente.sources import Source, read_items
 from tests.serving import DEADLINE_S
 
@@ -110,6 +110,42 @@ def test_a_block_in_words():
         == "imu/7/p/s [5, 6)  1x2  mean 2.5  min 1  max 4"
     )
     assert text_line(block(digits, np.eye(10, dtype="float32")[7:8])) == "imu/7/p/s [5, 6)  7 1"
+
+
+EVENTS = Format(
+    kind="events", shape=(2,), dtype="float64", rate_hz=360, labels=("index", "direction")
+)
+ROWS = np.array([[5.25, 1], [1234567.125, -1]])
+
+
+def test_events_as_json_are_objects_by_the_names_of_their_columns():
+    said = json.loads(json_line(block(EVENTS, ROWS, covered=2_000_000)))
+    assert (said["kind"], said["index"], said["count"]) == ("events", 5, 2_000_000)
+    assert said["data"] == [
+        {"index": 5.25, "direction": 1.0},
+        {"index": 1234567.125, "direction": -1.0},
+    ]
+    assert json.loads(json_line(block(EVENTS, ROWS[:0], covered=7)))["data"] == []
+
+
+def test_events_in_words():
+    assert text_line(block(EVENTS, ROWS[:1], covered=7)) == (
+        "imu/7/p/s [5, 12)  index 5.25  direction 1"
+    )
+    assert text_line(block(EVENTS, ROWS, covered=2_000_000)) == (
+        "imu/7/p/s [5, 2000005)  2 events, the last: index 1234567.125  direction -1"
+    )
+    assert text_line(block(EVENTS, ROWS[:0], covered=0, gap=(1, 5), last=True)) == (
+        "imu/7/p/s [5, 5)  gap [1, 5)  end"
+    )
+
+
+def test_where_no_event_is_nothing_is_said():
+    assert not says_something(block(EVENTS, ROWS[:0], covered=7))
+    assert says_something(block(EVENTS, ROWS[:0], covered=7, gap=(1, 5)))
+    assert says_something(block(EVENTS, ROWS[:0], covered=0, last=True))
+    assert says_something(block(EVENTS, ROWS, covered=7))
+    assert says_something(block(SIGNAL, X))
 
 
 @pytest.mark.parametrize(

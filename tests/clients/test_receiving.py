@@ -1,5 +1,7 @@
 """The subscriber's half of the protocol, without a socket."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -658,3 +660,88 @@ def test_blocks_without_items_cost_nothing():
     said = [talk.hear(wire.Block(1, 1, 0, 0, 0)) for _ in range(10)]
     assert not talk.half.has_block
     assert sum(map(len, said)) >= 5
+
+
+EVENTS = Format(
+    kind="events",
+    shape=(2,),
+    dtype="float64",
+    labels=("index", "direction"),
+    origin=Fraction(1, 2),
+    stride=Fraction(2),
+)
+
+
+def hear_events(talk, index, count, *rows):
+    payload = np.array(rows, "<f8").tobytes()
+    return talk.hear(wire.Block(1, 1, index, count, 0), memoryview(bytearray(payload)))
+
+
+def test_a_block_of_events_says_what_it_covers():
+    talk = Talk()
+    talk.announce(format=EVENTS)
+    hear_events(talk, 0, 4, (0.5, 1), (3.75, -1))
+    hear_events(talk, 4, 3)
+    first, _ = talk.half.take()
+    assert (first.index, first.count, first.stop) == (0, 4, 4)
+    assert first.data.tolist() == [[0.5, 1], [3.75, -1]]
+    assert not first.data.flags.writeable
+    second, _ = talk.half.take()
+    assert (second.index, second.count, second.stop) == (4, 3, 7)
+    assert second.data.shape == (0, 2)
+    assert not talk.half.has_block
+
+
+def test_of_events_before_the_first_item_wanted_nothing_comes():
+    # item 3 lies at 6.5 of the source
+    talk = Talk(since=3)
+    talk.announce(format=EVENTS)
+    hear_events(talk, 0, 2, (0.5, 1))
+    hear_events(talk, 2, 4, (4.5, 1), (6.4, -1), (6.5, 1), (12.4, -1))
+    block, _ = talk.half.take()
+    assert (block.index, block.stop, block.gap) == (3, 6, None)
+    assert block.data.tolist() == [[6.5, 1], [12.4, -1]]
+    assert not talk.half.has_block
+
+
+def test_the_end_of_events_covers_nothing():
+    talk = Talk()
+    talk.announce(format=EVENTS)
+    hear_events(talk, 0, 2)
+    talk.gap(2, 5)
+    talk.end(5)
+    _, last = talk.half.take()[0], talk.half.take()[0]
+    assert (last.index, last.stop, last.gap, last.last) == (5, 5, (2, 5), True)
+    assert last.data.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "complaint"),
+    [
+        (4, 24, "whole rows of 16 bytes"),
+        (4, 8, "whole rows of 16 bytes"),
+        (0, 16, "at most 0 bytes"),
+    ],
+)
+def test_the_rows_of_events_are_whole_and_of_some_item(count, size, complaint):
+    talk = Talk()
+    talk.announce(format=EVENTS)
+    with pytest.raises(WireError, match=complaint):
+        talk.hear(wire.Block(1, 1, 0, count, 0), memoryview(bytes(size)))
+
+
+def test_no_block_has_more_events_than_64_mib():
+    talk = Talk()
+    talk.announce(format=EVENTS)
+    with pytest.raises(WireError, match="at most 67108864 bytes"):
+        talk.hear(wire.Block(1, 1, 0, 1, 0), memoryview(bytes((64 << 20) + 16)))
+
+
+def test_blocks_without_events_fill_the_window_until_they_are_taken():
+    talk = Talk(queue=4)
+    talk.announce(format=EVENTS)
+    said = [hear_events(talk, k, 1) for k in range(4)]
+    assert said == [[]] * 4  # all four of the window wait
+    granted = [credit for _ in range(4) for credit in talk.half.take()[1]]
+    assert granted
+    assert only_credit(granted[-1:]).blocks == 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from corrente import Block, FormatError
+from corrente import Block, Format, FormatError
 from corrente.format import format_of
 from corrente.saving import Recording
 from corrente.sources import read_items
@@ -57,6 +57,45 @@ def test_an_npz_has_items_indices_and_gaps_of_every_topic(tmp_path, capsys):
         f"corrente sub: {tmp_path / 'x.npz'}: 15 items, 2 gaps",
     ]
     assert np.array_equal(next(read_items(f"{tmp_path}/x.npz:{TOPIC}", 100).blocks()), X[INDICES])
+
+
+EVENTS = Format(
+    kind="events", shape=(2,), dtype="float64", labels=("index", "direction"), rate_hz=360
+)
+ROWS = np.array([[720.1, 1], [725 + 1 / 3, -1], [801, 1]])
+
+
+def events(index, rows, covered, gap=None):
+    stream, pipeline, stage = TOPIC.rsplit("/", 2)
+    return Block(stream, pipeline, stage, index, rows, 0, EVENTS, gap, covered=covered)
+
+
+BEATS = (
+    events(700, ROWS[:0], 20),
+    events(720, ROWS[:2], 10),
+    events(800, ROWS[2:], 5, gap=(730, 800)),
+)
+
+
+def test_an_npz_has_the_rows_of_events_and_what_they_cover(tmp_path, capsys):
+    save(tmp_path / "x.npz", *BEATS)
+    with np.load(tmp_path / "x.npz") as saved:
+        arrays = dict(saved)
+    assert np.array_equal(arrays.pop(TOPIC), ROWS)
+    assert arrays.pop(TOPIC + "@covered").tolist() == [[700, 730], [800, 805]]
+    assert arrays.pop(TOPIC + "@gaps").tolist() == [[730, 800]]
+    assert not arrays
+    assert capsys.readouterr().err.splitlines() == [
+        f"corrente sub: {TOPIC}: items 730 to 799 are missing",
+        f"corrente sub: {tmp_path / 'x.npz'}: 35 items, 1 gaps",
+    ]
+
+
+def test_a_csv_of_events_has_a_row_for_each_under_the_names_of_the_columns(tmp_path):
+    save(tmp_path / "x.csv", *BEATS)
+    assert (tmp_path / "x.csv").read_text().splitlines()[0] == "index,direction"
+    saved = np.loadtxt(tmp_path / "x.csv", delimiter=",", skiprows=1)
+    assert np.array_equal(saved, ROWS)
 
 
 def test_a_topic_that_starts_over_is_told_and_its_indices_say_so(tmp_path, capsys):
@@ -143,7 +182,11 @@ EDGES = block(0, FRAMES.astype("float32"), format_of((4, 5), 30))
 @pytest.mark.parametrize(
     ("name", "first", "reason"),
     [
-        ("x.csv", block(0, FRAMES, GREY), "a csv holds signals, and imu/7/p/s is frames"),
+        (
+            "x.csv",
+            block(0, FRAMES, GREY),
+            "a csv holds signals and events, and imu/7/p/s is frames",
+        ),
         ("x.wav", block(0, FRAMES, GREY), "a wav holds signals"),
         ("x.wav", block(0, X, format_of((2,), 44.1)), r"a whole rate .* got 44\.1 Hz"),
         (
@@ -152,6 +195,8 @@ EDGES = block(0, FRAMES.astype("float32"), format_of((4, 5), 30))
             "got signal of uint16",
         ),
         ("x", block(0, X), "a png holds frames"),
+        ("x", events(0, ROWS, 9), "is events .* save it to an npz"),
+        ("x.wav", events(0, ROWS, 9), "got events .* an npz holds anything"),
         ("x", EDGES, "uint8 or uint16 .* of float32; save it to an npz"),
         (
             "x",
@@ -159,7 +204,7 @@ EDGES = block(0, FRAMES.astype("float32"), format_of((4, 5), 30))
             "1, 3 or 4",
         ),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_what_does_not_fit_is_refused_with_what_does_and_leaves_nothing(
     tmp_path, capsys, name, first, reason

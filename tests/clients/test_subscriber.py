@@ -249,3 +249,15 @@ def test_closing_from_another_thread_ends_the_wait(daemon):
         next(sub)
     closer.join()
     sub.close()
+
+
+def test_take_refuses_events_and_takes_nothing_away(daemon, deadline_s):
+    events = Format(kind="events", shape=(1,), dtype="float64", labels=("index",))
+    with Subscriber(daemon.address, "s", since="first", timeout_s=deadline_s) as sub:
+        daemon.say(wire.Announce(1, 1, "s", "", "", events, 0))
+        daemon.say(wire.Block(1, 1, 0, 5, 0), np.array([1.5]).tobytes())
+        for _ in range(2):
+            with pytest.raises(FormatError, match=r"s gives events, .* iterate over the blocks"):
+                sub.take(3)
+        block = next(sub)
+    assert (block.index, block.stop, block.data.tolist()) == (0, 5, [[1.5]])

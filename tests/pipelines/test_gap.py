@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from corrente.format import Items, format_of
+from corrente.format import AnyBlock, Events, Items, format_of
 from corrente_pipelines import GapError, Pipeline, Plan, SpecError
+from corrente_pipelines.blocks import concatenate, data, nothing
 from corrente_pipelines.gap import PIECE_BYTES, GapRule
 from corrente_pipelines.operators import BY_NAME
 from corrente_pipelines.plan import States
@@ -21,7 +22,7 @@ from tests.test_contract import plans
 
 FORMAT = format_of((1,), rate_hz=5)
 Gap = tuple[int, int]
-Part = tuple[int, Items]
+Part = tuple[int, AnyBlock]
 """The index of the first item, and all of them."""
 
 
@@ -38,8 +39,8 @@ def mean(*items: float) -> list[float]:
     return values(ndimage.correlate1d(np.array(items, float), np.ones(3) / 3, mode="nearest"))
 
 
-def values(items: Items) -> list[float]:
-    return items.ravel().tolist()
+def values(block: AnyBlock) -> list[float]:
+    return data(block).ravel().tolist()
 
 
 @dataclass
@@ -49,9 +50,9 @@ class Told:
     next_index: int
     parts: list[Part]
 
-    def add(self, items: Items) -> None:
+    def add(self, items: AnyBlock) -> None:
         at, before = self.parts[-1]
-        self.parts[-1] = at, np.concatenate([before, items])
+        self.parts[-1] = at, concatenate([before, items])
         self.next_index += len(items)
 
     def miss(self, start: int, stop: int) -> None:
@@ -65,7 +66,7 @@ def told(plan: Plan, blocks: list[Items | Gap]) -> dict[str, Told]:
     start = states = plan.begin()
     positions = plan.positions(states)
     stages = {
-        name: Told(positions[name], [(positions[name], format.empty())])
+        name: Told(positions[name], [(positions[name], nothing(format))])
         for name, format in plan.formats.items()
     }
     for block in blocks:
@@ -90,14 +91,14 @@ def _skipped(plan: Plan, states: States, gap: Gap, stages: dict[str, Told]) -> S
     return states
 
 
-def _add(stages: dict[str, Told], outputs: dict[str, Items]) -> None:
+def _add(stages: dict[str, Told], outputs: dict[str, AnyBlock]) -> None:
     for name, items in outputs.items():
         stages[name].add(items)
 
 
-def segments(x: Items, gaps: list[Gap], rule: GapRule) -> list[Part]:
+def segments(x: Items, gaps: list[Gap], rule: GapRule) -> list[tuple[int, Items]]:
     """By definition: the items between gaps, once the rule has filled what it may."""
-    parts: list[Part] = []
+    parts: list[tuple[int, Items]] = []
     at = stop = 0
     items = x[:0]
     for start, end in gaps:
@@ -140,6 +141,7 @@ def test_every_segment_of_any_plan_is_as_if_it_were_alone_and_no_index_is_forgot
     )
     plan = replace(plan, gaps=rule)
     (x,) = data.draw(contract.signals(plan.format))
+    assert not isinstance(x, Events)
     gaps = data.draw(gappy(len(x)))
     cuts = data.draw(contract.cuts(len(x)))
     got = told(plan, list(_arriving(x, gaps, [cut.stop for cut in cuts])))
@@ -174,7 +176,7 @@ def test_a_gap_that_is_filled_is_the_signal_with_those_items_in_it(
     passed = stream.gap(3)
     assert (passed.missing, passed.filled) == ({}, 3)
     parts += [passed.outputs["mean"], stream.push(signal(9.0))["mean"], stream.finish()["mean"]]
-    np.testing.assert_allclose(values(np.concatenate(parts)), mean(2, 4, *between, 9), rtol=1e-6)
+    np.testing.assert_allclose(values(concatenate(parts)), mean(2, 4, *between, 9), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("on_gap", "between"), [("zero", [0, 0]), ("hold", [4, 4])], ids=str)

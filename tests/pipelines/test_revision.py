@@ -9,8 +9,9 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from corrente.format import Items, format_of
+from corrente.format import AnyBlock, Items, format_of
 from corrente_pipelines import Pipeline, Plan, run
+from corrente_pipelines.blocks import data
 from corrente_pipelines.revision import Revision
 
 FORMAT = format_of((2,), rate_hz=100)
@@ -58,10 +59,10 @@ def through(
     return before, after
 
 
-def _add(parts: Parts, outputs: dict[str, Items]) -> None:
+def _add(parts: Parts, outputs: dict[str, AnyBlock]) -> None:
     for name, items in outputs.items():
         first, got = parts[name]
-        parts[name] = first, np.concatenate([got, items])
+        parts[name] = first, np.concatenate([got, data(items)])
 
 
 MEAN3: dict[str, Any] = {"op": "moving_average", "size": 3, "pad": "edge", "from": "input"}
@@ -144,6 +145,28 @@ def test_an_index_that_was_given_is_not_given_again(
     assert new.positions(states) == {"mean": 43, "up": 43}
 
 
+def test_events_whose_index_was_given_are_not_counted_again() -> None:
+    x = np.random.default_rng(3).standard_normal((200, 2)).astype(np.float32)
+    stages: dict[str, Any] = {
+        "one": {"op": "sum"},
+        "fast": {"op": "crossings", "level": 0},
+        "wide": {**MEAN9, "from": "one"},
+        "slow": {"op": "crossings", "level": 0},
+    }
+    rate = {"op": "event_rate", "window_s": 0.3, "per": "second"}
+    old = plan_of(**stages, rate={**rate, "from": "fast"})
+    new = plan_of(**stages, rate={**rate, "from": "slow"})
+    before, after = through(old, new, x, at=100, cuts=(33, 70, 101, 103, 150))
+    # The rate has come up to item 98; `slow` is 4 items behind, and its next is 95.
+    assert len(before["rate"][1]) == after["rate"][0] == 99
+    beats = run(new, [x])["slow"][:, 0]
+    rates: list[float] = []
+    for k in range(99, 200):
+        recent = beats[(beats >= max(99, k - 29)) & (beats < k + 1)]
+        rates.append(100 / np.diff(recent).mean() if len(recent) > 1 else np.nan)
+    np.testing.assert_allclose(after["rate"][1][:, 0], rates, rtol=1e-5)
+
+
 def test_stages_come_and_go() -> None:
     x = noise(100)
     old, new = plan_of(mean=MEAN9, rest=REST), plan_of(mean=MEAN9, up={"op": "relu"})
@@ -209,7 +232,7 @@ def defined(
         start = max(*(k for k, _ in shifted), (least or {}).get(step.name, 0))
         stop = max(start, min(k + len(items) for k, items in shifted))
         x = [items[start - k : stop - k] for k, items in shifted]
-        parts[step.name] = start, step.operator.reference(*x)
+        parts[step.name] = start, data(step.operator.reference(*x))
     return parts
 
 

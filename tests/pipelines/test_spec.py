@@ -88,6 +88,10 @@ def written(folder: Path, text: str) -> Path:
         (HEAD + "for_each: 'cam*'\n" + RELU, "example.yaml:3: for_each: a level of a topic is"),
         (HEAD + "input: {dtype: float}\n" + RELU, "3: input.dtype: must be one of uint8, int8"),
         (HEAD + "input: {shape: [1, 2, 3, 4]}\n" + RELU, "3: input: an item of kind frames has"),
+        (
+            HEAD + "input: {kind: events}\n" + RELU,
+            "3: input.kind: must be 'signal' or 'frames', got",
+        ),
         (HEAD + "input: {shape: []}\n" + RELU, "example.yaml:3: input: an item of kind frames has"),
         (
             HEAD + "input: {kind: signal, shape: [1, 2]}\n" + RELU,

@@ -71,6 +71,29 @@ def test_an_end_that_comes_too_early_is_not_complete(feed: Feed) -> None:
     assert not watched(feed, came).is_complete
 
 
+def test_an_event_that_moved_or_is_missing_is_seen_and_a_block_without_any_counts() -> None:
+    stages = {"beats": {"op": "crossings", "level": 0.0}}
+    pipeline = Pipeline.of({"corrente": 1, "name": "heart", "stages": stages})
+    feed = Feed("x", np.array([[-1], [1], [1], [-1]], np.float32), rate_hz=10.0, block=4, sent=8)
+    rows = pipeline.apply(feed.part(0, feed.sent), rate_hz=10)["beats"]
+    assert rows[:, 0].tolist() == [0.5, 4.5]
+    format = pipeline.plan(feed.format).formats["beats"]
+
+    def watched(first: Items, second: Items) -> tuple[int, int, bool]:
+        watch = Watch(feed, pipeline, "beats")
+        came = [
+            Block("x", "heart", "beats", 0, first, 0, format, covered=3),
+            Block("x", "heart", "beats", 3, rows[:0], 0, format, covered=1),
+            Block("x", "heart", "beats", 4, second, 0, format, covered=4, last=True),
+        ]
+        watch.run(iter(came), lambda block: None)
+        return watch.items, watch.differing, watch.is_complete
+
+    assert watched(rows[:1], rows[1:]) == (8, 0, True)
+    assert watched(rows[:1], rows[1:] + 0.25) == (8, 1, True)
+    assert watched(rows[:0], rows[1:]) == (8, 1, True)
+
+
 def test_the_score_counts_every_item_once() -> None:
     score = Score(np.array([1, 0, 2]))
     p = np.eye(3, dtype=np.float32)[[1, 0, 0, 1]]  # right, right, wrong, the first one again

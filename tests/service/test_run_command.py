@@ -47,6 +47,34 @@ def test_the_stages_named_are_written(files: Path) -> None:
     assert (code, error) == (1, "there is no stage nothing; there are file, allow_pickle\n")
 
 
+EVENTS = {
+    "corrente": 1,
+    "name": "events",
+    "input": {"kind": "signal", "rate_hz": 10.0},
+    "stages": {"level": {"op": "crossings", "level": 0, "direction": "both"}},
+}
+
+
+def test_events_are_rows_in_an_npz_and_have_names_in_a_csv(tmp_path: Path) -> None:
+    write_specs(tmp_path, EVENTS)
+    np.save(tmp_path / "x.npy", np.array([-1, 3, -1], np.float32))
+    files = [str(tmp_path / name) for name in ("events.yaml", "x.npy")]
+    ran = corrente("run", *files, "-o", str(tmp_path / "y.npz"))
+    assert (ran.returncode, ran.stdout) == (0, "level: (2, 2) float64\n"), ran.stderr
+    with np.load(tmp_path / "y.npz") as y:
+        assert y["level"].tolist() == [[0.25, 1], [1.75, -1]]
+    assert corrente("run", *files, "-o", str(tmp_path / "y.csv")).returncode == 0
+    assert (tmp_path / "y.csv").read_text() == "index,direction\n0.25,1\n1.75,-1\n"
+
+
+def test_a_csv_holds_one_stage(files: Path) -> None:
+    code, said, error = run(files, out="y.csv")
+    assert (code, said) == (1, "")
+    assert "y.csv holds one stage; name it with --stage" in error
+    assert run(files, "--stage", "file", out="y.csv")[0] == 0
+    assert (files / "y.csv").read_text() == "index,channel 0\n0,3\n1,2\n2,1\n"
+
+
 @pytest.mark.parametrize(
     ("more", "out", "complaint"),
     [

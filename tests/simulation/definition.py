@@ -9,6 +9,7 @@ import numpy as np
 
 from corrente.format import Format, Items
 from corrente_pipelines import Pipeline, Plan
+from corrente_pipelines.blocks import data
 
 RATE_HZ = 1.0
 FORMATS = [Format(kind="signal", shape=(channels,), rate_hz=RATE_HZ) for channels in (3, 4)]
@@ -142,7 +143,7 @@ def outputs_of(pipeline: str, format: Format, start: int, x: Items) -> dict[Stag
     plan = plan_of(pipeline, format)
     states, blocks = plan.step(plan.begin(start), x)
     tails = plan.finish(states)
-    made = {s: np.concatenate([blocks[s.name], tails[s.name]]) for s in stages}
+    made = {s: np.concatenate([data(blocks[s.name]), data(tails[s.name])]) for s in stages}
     for stage, output in made.items():
         scale = 1 + np.abs(x).max(initial=0)
         np.testing.assert_allclose(output, stage.define(x), rtol=0, atol=1e-6 * scale)

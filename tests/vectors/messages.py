@@ -1,6 +1,7 @@
 """Messages as docs/protocol.md defines them: every tag, with usual values and with extreme ones."""
 
 from collections.abc import Iterator
+from struct import pack
 from typing import Any
 
 import msgpack
@@ -53,6 +54,7 @@ DERIVED = SIGNAL | {
     "origin": [-(1 << 53), (1 << 53) - 1],
     "stride": [1 << 53, 3],
 }
+EVENTS = SIGNAL | {"kind": "events", "dtype": "float64", "labels": ["index", "direction"]}
 
 
 def grey_jpeg(category: int, scan: str) -> bytes:
@@ -122,6 +124,10 @@ def of_blocks() -> Iterator[dict[str, Any]]:
     for size in (65471, 65472, 1 << 20):
         payload = bytes(size - 1) + b"\xff"
         yield sent(f"block of {size} bytes", "block", 1, 1, 0, size, 0, payload=payload)
+    yield sent(
+        "block of events", "block", 9, 12, 500, 64, 5, payload=pack("<4d", 510.25, 1, 563, -1)
+    )
+    yield sent("block without events", "block", 9, 12, 564, 64, 6)
     payload = b"".join(len(part).to_bytes(4, "little") + part for part in JPEGS)
     yield sent("block of two jpegs", "block", 4, 13, 0, 2, 5, payload=payload)
 
@@ -194,6 +200,7 @@ def from_daemon() -> Iterator[dict[str, Any]]:
     yield short("subscribed", 1, 1, 0)
     stage = ("imu/7", "activity", "smooth")
     yield sent("announce", "announce", 9, 12, *stage, DERIVED, 500, 1)
+    yield sent("announce of events", "announce", 9, 12, "ecg/7", "heart", "beats", EVENTS, 500, 0)
     raw = ("imu/7", "", "")
     yield sent("announce of the raw stream", "announce", 8, 12, *raw, SIGNAL, 500, 0)
     longest = ("x" * 255, "y" * 255, "z" * 255)

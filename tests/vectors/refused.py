@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.vectors.document import frames, header, vector
-from tests.vectors.messages import SIGNAL
+from tests.vectors.messages import EVENTS, SIGNAL
 
 PING = header("ping")
 BLOCKS = [["block", 3, 12, 500, 2, 5], ["block", 4, 13, 0, 1, 7]]
@@ -96,7 +96,7 @@ def formats() -> Iterator[tuple[str, list[bytes]]]:
     wrong: dict[str, Any] = {
         "a format without a kind": {"shape": [2]},
         "a format without a shape": {"kind": "signal"},
-        "an unknown kind": SIGNAL | {"kind": "events"},
+        "an unknown kind": SIGNAL | {"kind": "text"},
         "a signal of two dimensions": SIGNAL | {"shape": [2, 2], "labels": []},
         "a shape with a 0": SIGNAL | {"shape": [0], "labels": []},
         "an item beyond 64 MiB": SIGNAL | {"shape": [(32 << 20) + 1], "labels": []},
@@ -104,6 +104,10 @@ def formats() -> Iterator[tuple[str, list[bytes]]]:
         "a rate of 0": SIGNAL | {"rate_hz": 0.0},
         "a rate without end": SIGNAL | {"rate_hz": float("inf")},
         "a rate that is no number": SIGNAL | {"rate_hz": float("nan")},
+        "events of float32": EVENTS | {"dtype": "float32"},
+        "events without labels": EVENTS | {"labels": []},
+        "events whose first column is no index": EVENTS | {"labels": ["direction", "index"]},
+        "events of two dimensions": EVENTS | {"shape": [2, 2]},
         "a label too few": SIGNAL | {"labels": ["x"]},
         "a label of 65 characters": SIGNAL | {"labels": ["x", "y" * 65]},
         "a fraction as a number": SIGNAL | {"origin": 1},

@@ -1,4 +1,4 @@
-"""npz: the items of any topics, with their indices and gaps."""
+"""npz: the items, or events, of any topics, with their indices and gaps."""
 
 import shutil
 from contextlib import ExitStack
@@ -20,18 +20,16 @@ class _Spool:
 
     format: Format
     file: IO[bytes]
+    rows: int = 0  # along axis 0
     runs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # [from, to)
     gaps: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
-    @property
-    def items(self) -> int:
-        return sum(stop - start for start, stop in self.runs)
 
     def add(self, block: Block) -> None:
         if block.gap is not None:
             self.gaps.append(block.gap)
         self.file.write(np.ascontiguousarray(block.data).data)
-        start, stop = block.index, block.index + len(block.data)
+        self.rows += len(block.data)
+        start, stop = block.index, block.stop
         if self.runs and self.runs[-1][1] == start:
             self.runs[-1] = (self.runs[-1][0], stop)
         elif start < stop:
@@ -61,14 +59,20 @@ class Archive:
             with self._files, ZipFile(partial, "w") as archive:
                 for topic, spool in self._spools.items():
                     _write_items(archive, topic, spool)
-                    runs = [np.arange(*run, dtype=np.int64) for run in spool.runs]
-                    _write(
-                        archive, f"{topic}@indices", np.concatenate([np.empty(0, np.int64), *runs])
-                    )
-                    _write(archive, f"{topic}@gaps", np.array(spool.gaps, np.int64).reshape(-1, 2))
+                    if spool.format.kind == "events":
+                        _write(archive, f"{topic}@covered", _ranges(spool.runs))
+                    else:
+                        runs = [np.arange(*run, dtype=np.int64) for run in spool.runs]
+                        indices = np.concatenate([np.empty(0, np.int64), *runs])
+                        _write(archive, f"{topic}@indices", indices)
+                    _write(archive, f"{topic}@gaps", _ranges(spool.gaps))
             partial.replace(self._path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _ranges(ranges: list[tuple[int, int]]) -> Items:
+    return np.array(ranges, np.int64).reshape(-1, 2)
 
 
 def _write(archive: ZipFile, name: str, items: Items) -> None:
@@ -82,9 +86,9 @@ def _write_items(archive: ZipFile, topic: str, spool: _Spool) -> None:
     header = {
         "descr": np.lib.format.dtype_to_descr(dtype),
         "fortran_order": False,
-        "shape": (spool.items, *spool.format.shape),
+        "shape": (spool.rows, *spool.format.shape),
     }
-    spool.file.truncate(spool.items * spool.format.item_bytes)  # a write may be interrupted
+    spool.file.truncate(spool.rows * spool.format.item_bytes)  # a write may be interrupted
     spool.file.seek(0)
     with archive.open(f"{topic}.npy", "w", force_zip64=True) as entry:
         np.lib.format.write_array_header_1_0(entry, header)

@@ -28,7 +28,7 @@ class Pictures:
             path = self._path / f"{index:012}.png"
             if not self._cv2.imwrite(str(path), _blue_first(frame)):
                 raise OSError(f"{path} could not be written")
-        self._next_index = block.index + len(block.data)
+        self._next_index = block.stop
 
     def close(self) -> None:
         """Every file is whole already."""

@@ -66,8 +66,8 @@ class Recording:
         elif block.index < self._next.get(block.topic, 0):
             say(f"{block.topic} starts over at item {block.index}")
         self._saver.save(block)
-        self._next[block.topic] = block.index + len(block.data)
-        self._items += len(block.data)
+        self._next[block.topic] = block.stop
+        self._items += block.count
 
     def _check(self, block: Block) -> None:
         first = next(iter(self._formats), block.topic)

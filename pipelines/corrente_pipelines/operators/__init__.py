@@ -10,10 +10,12 @@ from corrente_pipelines.operators.classify import Classify
 from corrente_pipelines.operators.clip import Clip
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
+from corrente_pipelines.operators.crossings import Crossings
 from corrente_pipelines.operators.decimate import Decimate
 from corrente_pipelines.operators.derivative import Derivative
 from corrente_pipelines.operators.difference import Difference
 from corrente_pipelines.operators.envelope import Envelope
+from corrente_pipelines.operators.event_rate import EventRate
 from corrente_pipelines.operators.fir import Fir
 from corrente_pipelines.operators.gabor import Gabor
 from corrente_pipelines.operators.gaussian import Gaussian
@@ -49,10 +51,12 @@ OPERATORS: tuple[type[Operator], ...] = (
     Clip,
     Correlate,
     Crop,
+    Crossings,
     Decimate,
     Derivative,
     Difference,
     Envelope,
+    EventRate,
     Fir,
     Gabor,
     Gaussian,

@@ -29,13 +29,15 @@ def show(seconds: float | None, console: Console) -> tuple[str, bool]:
     pipelines = examples_folder() / "pipelines"
     unseen, classes = feed.digits()
     heart, street = feed.ecg(), feed.street()
-    trend, edges, digits = (
-        load(pipelines / f"{name}.yaml") for name in ("trend", "edges", "digits")
+    trend, beat, edges, digits = (
+        load(pipelines / f"{name}.yaml") for name in ("trend", "heart", "edges", "digits")
     )
     answers = Watch(unseen, digits, "digit")
     watches = [
         Watch(heart, trend, "smooth"),
         Watch(heart, trend, "detrended"),
+        Watch(heart, beat, "beats"),
+        Watch(heart, beat, "rate"),
         Watch(street, edges, "edges"),
         answers,
     ]

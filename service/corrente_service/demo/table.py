@@ -53,12 +53,17 @@ def _latencies(watch: Watch) -> tuple[str, str]:
 
 
 def _latest(watch: Watch) -> str:
-    item = watch.latest
+    item, format = watch.latest, watch.format
     if item is None:
         return ""
-    if watch.labels and item.ndim == 1:
+    if format.kind == "events":
+        return f"at {item[0] / watch.feed.rate_hz:.2f} s"
+    if len(format.labels) > 1 and item.ndim == 1:
         best = int(item.argmax())
-        return f"{watch.labels[best]} ({item[best]:.1%})"
-    if item.size == 1:
-        return f"{item.item():+.3f}"
-    return f"{item.min():.0f} … {item.max():.0f}"
+        return f"{format.labels[best]} ({item[best]:.1%})"
+    if item.size > 1:
+        return f"{item.min():.0f} … {item.max():.0f}"
+    if format.labels:
+        value = item.item()
+        return f"{value:.0f} {format.labels[0]}" if np.isfinite(value) else ""
+    return f"{item.item():+.3f}"

@@ -4,11 +4,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-import numpy as np
-
 from corrente import Block
-from corrente.format import Items
+from corrente.format import AnyBlock, Format, Items
 from corrente_pipelines import Pipeline
+from corrente_pipelines.blocks import concatenate, data, nothing
 from corrente_service.demo.feed import Feed
 
 OFFLINE_BYTES = 4 << 20
@@ -34,15 +33,15 @@ class Watch:
         self._stage = stage
         self._plan = pipeline.plan(feed.format)
         self._offline = self._plan.start([stage])
-        self._expected = self._plan.formats[stage].empty()
+        self._expected = nothing(self.format)
         self._pushed = 0
         self._is_offline_ended = False
         (self._delay,) = (step.delay for step in self._plan.steps if step.name == stage)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the stage's channels."""
-        return self._plan.formats[self._stage].labels
+    def format(self) -> Format:
+        """What the stage gives."""
+        return self._plan.formats[self._stage]
 
     def run(self, blocks: Iterable[Block], seen: Callable[[Block], None]) -> None:
         """Look at every block until the topic ends."""
@@ -54,24 +53,27 @@ class Watch:
         now_s = time.monotonic()
         if block.gap is not None:
             self._drop(block.gap[1] - block.gap[0])
-        if len(block.data):
-            last = int(block.source_index(len(block.data) - 1)) + self._delay
+        if block.count:
+            last = int(block.source_index(block.count - 1)) + self._delay
             if last < self.feed.sent:  # what the end flushes out waited for no item
                 self.latencies_s.append(now_s - self.feed.sent_s(last))
-            self._compare(block.data)
-            self.items += len(block.data)
+            self._compare(block)
+            self.items += block.count
+        if len(block.data):
             self.latest = block.data[-1]
         if block.last:
             self._finish()
 
-    def _compare(self, data: Items) -> None:
-        self.differing += data.tobytes() != self._offline_items(len(data)).tobytes()
+    def _compare(self, block: Block) -> None:
+        expected = self._offline_items(block.count)
+        is_same = block.data.tobytes() == data(expected).tobytes()
+        self.differing += not (is_same and len(expected) == block.count)
 
     def _drop(self, count: int) -> None:
         self.missing += count
         self._offline_items(count)
 
-    def _offline_items(self, count: int) -> Items:
+    def _offline_items(self, count: int) -> AnyBlock:
         """The next items of the second run, fewer where it has no more."""
         while len(self._expected) < count and self._pushed < self.feed.sent:
             self._push()
@@ -85,12 +87,12 @@ class Watch:
         count = min(most, self.feed.sent - self._pushed)
         outputs = self._offline.push(self.feed.part(self._pushed, count))
         self._pushed += count
-        self._expected = np.concatenate([self._expected, outputs[self._stage]])
+        self._expected = concatenate([self._expected, outputs[self._stage]])
 
     def _end_offline(self) -> None:
         if not self._is_offline_ended:
             self._is_offline_ended = True
-            self._expected = np.concatenate([self._expected, self._offline.finish()[self._stage]])
+            self._expected = concatenate([self._expected, self._offline.finish()[self._stage]])
 
     def _finish(self) -> None:
         """At the end the second run has nothing left that did not come."""
