@@ -34,6 +34,7 @@ from corrente_pipelines.operators.resize import Resize
 from corrente_pipelines.operators.rms import Rms
 from corrente_pipelines.operators.scale import Scale
 from corrente_pipelines.operators.sobel import Sobel
+from corrente_pipelines.operators.spectrogram import Spectrogram
 from corrente_pipelines.operators.square import Square
 from corrente_pipelines.operators.standardize import Standardize
 from corrente_pipelines.operators.subtract import Subtract
@@ -75,6 +76,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Rms,
     Scale,
     Sobel,
+    Spectrogram,
     Square,
     Standardize,
     Subtract,
