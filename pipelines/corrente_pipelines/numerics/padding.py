@@ -18,9 +18,13 @@ def floats(items: Items) -> Items:
     return np.require(items, np.float32, ["C", "ALIGNED", "WRITEABLE"])
 
 
-def margins(size: int) -> tuple[int, int]:
-    """Items missing before the first and behind the last, for a kernel centred at `size // 2`."""
-    return size // 2, size - 1 - size // 2
+def margins(size: int, centre: int | None = None) -> tuple[int, int]:
+    """Items missing before the first and behind the last, for a kernel with that centre.
+
+    It is `size // 2` unless said.
+    """
+    before = size // 2 if centre is None else centre
+    return before, size - 1 - before
 
 
 def kept(length: int, size: int, pad: Pad) -> int:
@@ -35,10 +39,15 @@ def beyond(items: Items, count: int, pad: Pad) -> Items:
     return np.repeat(items, count, axis=0)
 
 
-def framed(frames: Items, sizes: tuple[int, int], pad: Pad) -> Items:
+def framed(
+    frames: Items,
+    sizes: tuple[int, int],
+    pad: Pad,
+    centres: tuple[int | None, int | None] = (None, None),
+) -> Items:
     """Float32 frames `(n, H, W, C)` with their margins on all four sides; `valid` adds none."""
     frames = floats(frames)
     if pad == "valid":
         return frames
-    widths = ((0, 0), margins(sizes[0]), margins(sizes[1]), (0, 0))
+    widths = ((0, 0), margins(sizes[0], centres[0]), margins(sizes[1], centres[1]), (0, 0))
     return np.pad(frames, widths, mode="constant" if pad == "zero" else "edge")

@@ -3,6 +3,7 @@
 from corrente_pipelines.operator import Operator, operator_name
 from corrente_pipelines.operators.argmax import Argmax
 from corrente_pipelines.operators.classify import Classify
+from corrente_pipelines.operators.convolve import Convolve
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
 from corrente_pipelines.operators.gaussian import Gaussian
@@ -18,6 +19,7 @@ from corrente_pipelines.operators.sum import Sum
 OPERATORS: tuple[type[Operator], ...] = (
     Argmax,
     Classify,
+    Convolve,
     Correlate,
     Crop,
     Gaussian,
