@@ -157,6 +157,18 @@ def first_sound(operator: Operator, format: Format, begin: int) -> int:
     return ceil((begin + before - shift) / (out.stride / format.stride))
 
 
+def heard(operator: Operator, begin: int, *x: Items) -> int:
+    """The item from which a stream begun at `begin` can have forgotten its begin.
+
+    An operator that holds the last finite item has none to hold before it has seen one.
+    """
+    if not operator.is_recursive or begin >= len(x[0]):
+        return begin
+    seen = [np.isfinite(signal[begin:]).reshape(len(signal) - begin, -1) for signal in x]
+    complete = np.logical_or.accumulate(np.concatenate(seen, axis=1)).all(axis=1)
+    return begin + int(complete.argmax()) if complete.any() else len(x[0])
+
+
 def check_late(
     operator: Operator, late: Items, whole: Items, sound: int, x: Sequence[Items]
 ) -> None:
@@ -198,7 +210,7 @@ def check_operator(
     rest = [signal[middle:] for signal in x]
     late = stream(operator, format, rest, [slice(None)], index=middle)
     first = ceil(middle / stride)
-    sound = max(first, first_sound(operator, format, middle))
+    sound = max(first, first_sound(operator, format, heard(operator, middle, *x)))
     check_late(operator, late[sound - first :], whole, sound, x)
 
 
@@ -257,11 +269,11 @@ def _check_begin(plan: Plan, x: Items, whole: dict[str, Items], middle: int) -> 
     sound, exact = {"input": middle}, {"input"}
     for step in plan.steps:
         joined = [sound[name] - skip for name, skip in zip(step.inputs, step.offsets, strict=True)]
-        own = first_sound(step.operator, step.joined[0], max(joined))
-        sound[step.name] = max(first[step.name], own)
+        inputs = _inputs(step, {"input": x, **whole})
+        begin = heard(step.operator, max(joined), *inputs)
+        sound[step.name] = max(first[step.name], first_sound(step.operator, step.joined[0], begin))
         if exact.issuperset(step.inputs):
             got = late[step.name][sound[step.name] - first[step.name] :]
-            inputs = _inputs(step, {"input": x, **whole})
             check_late(step.operator, got, whole[step.name], sound[step.name], inputs)
             exact.update(() if step.operator.is_recursive else (step.name,))
 

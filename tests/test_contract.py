@@ -84,7 +84,7 @@ def _inputs(operator: Operator, formats: dict[str, Format]) -> list[list[str]]:
         [first, second]
         for first, one in formats.items()
         for second, other in formats.items()
-        if contract.fits(operator, one, other)
+        if one.stride == other.stride and contract.fits(operator, one, other)
     ]
 
 

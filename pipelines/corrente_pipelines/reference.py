@@ -18,6 +18,18 @@ def magnitudes(x: Items) -> Doubles:
     return np.abs(np.where(np.isfinite(doubles), doubles, 0.0))
 
 
+def held(x: Items) -> Doubles:
+    """`x`, an item that is not finite replaced by the last finite one before it, by 0 before any.
+
+    Every channel by itself.
+    """
+    doubles = x.astype(np.float64)
+    places = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))
+    last = np.maximum.accumulate(np.where(np.isfinite(doubles), places, -1), axis=0)
+    chosen = np.take_along_axis(doubles, np.maximum(last, 0), axis=0)
+    return np.where(last >= 0, chosen, 0.0)
+
+
 def padded(x: Doubles, axis: int, size: int, pad: Pad, centre: int | None = None) -> Doubles:
     """`x` with what a kernel of that size needs beyond both ends of the axis."""
     if pad == "valid" or x.shape[axis] == 0:

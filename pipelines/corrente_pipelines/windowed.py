@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 from math import prod
+from typing import ClassVar
 
 from msgspec.structs import replace
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import overlap
 from corrente_pipelines.numerics.padding import Pad, framed, kept, margins
 from corrente_pipelines.operator import Operator, State
@@ -86,6 +87,24 @@ class Windowed(Operator):
         sizes, centres = (window[0], window[1]), (centre[0], centre[1])
         out = self.over_frames(framed(planes, sizes, self.pad, centres))
         return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
+
+
+class WindowedOverTime(Windowed):
+    """An operator on signals whose window slides over the items."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("signal",)
+
+    def runs_over_time(self, format: Format) -> bool:
+        """Always."""
+        return True
+
+    def over_frames(self, frames: Items) -> Items:
+        """Never: no frames come."""
+        raise NotImplementedError
+
+    def output(self, *formats: Format) -> Format:
+        """The same channels."""
+        return self.slid(formats[0])
 
 
 WINDOW_BYTES = 1 << 30

@@ -18,6 +18,11 @@ def floats(items: Items) -> Items:
     return np.require(items, np.float32, ["C", "ALIGNED", "WRITEABLE"])
 
 
+def doubles(items: Items) -> Items:
+    """The items as kernels in float64 are compiled for."""
+    return np.require(items, np.float64, ["C", "ALIGNED", "WRITEABLE"])
+
+
 def margins(size: int, centre: int | None = None) -> tuple[int, int]:
     """Items missing before the first and behind the last, for a kernel with that centre.
 

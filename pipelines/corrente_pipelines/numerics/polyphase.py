@@ -1,0 +1,32 @@
+"""Resampling in time by a fraction: every output is the sum over one phase of a long kernel."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@numba.njit(nogil=True, cache=True)
+def polyphase(x: Floats, h: Doubles, up: int, down: int, offset: int, count: int) -> Floats:
+    """`y[k] = sum_i h[offset + k down - i up + half] x[i]` of items `(n, C)`, `count` of them.
+
+    `half` is half the kernel, `len(h) // 2`; `offset` is where output 0 lies, in parts of an item,
+    of which there are `up`. The items add up from the first to the last, in float64. What lies
+    outside of `x` counts as zero.
+    """
+    half = h.size // 2
+    y = np.empty((count, x.shape[1]), np.float32)
+    sums = np.empty(x.shape[1], np.float64)
+    for k in range(count):
+        at = offset + k * down
+        first = max(-((half - at) // up), 0)
+        stop = min((at + half) // up + 1, x.shape[0])
+        sums[:] = 0
+        for i in range(first, stop):
+            tap = h[at - i * up + half]
+            for c in range(x.shape[1]):
+                sums[c] += tap * x[i, c]
+        y[k] = sums
+    return y
