@@ -1,15 +1,14 @@
 """Filters that a spec gives by the frequencies they let through."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from corrente.format import Format, FormatError, Kind
+from corrente_pipelines.design import Passes
 from corrente_pipelines.operator import Rated
 
 Frequency = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
-
-Passes = Literal["lowpass", "highpass", "bandpass"]
 
 
 class FrequencyFilter(Rated):

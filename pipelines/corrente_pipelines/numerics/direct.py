@@ -6,6 +6,7 @@ a block: so its bits do not depend on the block. There is no fused multiply-add 
 """
 
 from math import prod
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 _TILE = 512  # outputs summed at a time: their sums stay in the first-level cache
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _add_taps(sums: Floats, x: Floats, w: Floats, start: int, lanes: int) -> None:
+def _add_taps(sums: Reals, x: Floats, w: Reals, start: int, lanes: int) -> None:
     """`sums[j] += w[0] x[start + j] + w[1] x[start + lanes + j] + …`, from the left."""
     count = sums.size
     by_four = w.size // 4 * 4

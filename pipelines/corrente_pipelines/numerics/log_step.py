@@ -9,6 +9,7 @@ The sums are float64: in float32 the mean of 37 items around 1000 is up to 2.6 u
 """
 
 from math import prod
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Reals = NDArray[np.float32] | NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 _TILE = 4096  # outputs at a time: their partial sums stay in the second-level cache
 _LANES = 256  # lanes at a time at most, where there are many: so do whole windows of them
@@ -83,7 +84,7 @@ def _sum_windows(sums: Doubles, x: Reals, scratch: Doubles, size: int, lanes: in
 
 
 @numba.njit(nogil=True, cache=True)
-def _row_means(x: Floats, size: int, lanes: int) -> Floats:
+def _row_means(x: Reals, size: int, lanes: int) -> Floats:
     """`_window_means` of every row of `x`."""
     y = np.empty((x.shape[0], x.shape[1] - (size - 1) * lanes), np.float32)
     for i in range(x.shape[0]):

@@ -52,7 +52,7 @@ class Envelope(WindowedOverTime):
         hilbert = direct.along_time_widely(items, self._weights)
         own = items[self.taps // 2 :][: len(hilbert)]
         squares = np.square(own, dtype=np.float64) + np.square(hilbert, dtype=np.float64)
-        return np.sqrt(squares).astype(np.float32)
+        return np.asarray(np.sqrt(squares), np.float32)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
@@ -64,10 +64,9 @@ class Envelope(WindowedOverTime):
         return np.asarray(2.01 * UNIT_ROUNDOFF * self._magnitude(magnitudes, abs(self._weights)))
 
     def _magnitude(self, x: Items, w: NDArray[np.float64]) -> Items:
-        own = np.zeros(self.taps)
-        own[self.taps // 2] = 1
         hilbert = reference.correlate(x, w, self.pad)
-        return np.sqrt(reference.correlate(x, own, self.pad) ** 2 + hilbert**2)
+        own = reference.padded(x.astype(np.float64), 0, self.taps, self.pad)[self.taps // 2 :]
+        return np.asarray(np.sqrt(own[: len(hilbert)] ** 2 + hilbert**2))
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from corrente.format import Format, Items
 from corrente_pipelines import reference
+from corrente_pipelines.design import windowed_taps
 from corrente_pipelines.frequency_filter import FrequencyFilter
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
@@ -39,10 +40,7 @@ class Fir(WindowedOverTime, FrequencyFilter):
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
-        from scipy import signal
-
-        cutoffs, kind, rate = self.cutoffs_hz, self.passes, self._rate_hz
-        return np.asarray(signal.firwin(self.taps, cutoffs, pass_zero=kind, fs=rate), np.float64)
+        return windowed_taps(self.taps, self.cutoffs_hz, self.passes, self._rate_hz)
 
     def window(self) -> tuple[int, ...]:
         """The taps."""

@@ -10,18 +10,12 @@ from pydantic import Field
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
-from corrente_pipelines.butterworth import (
-    FORGOTTEN,
-    Sections,
-    butterworth,
-    memory,
-    radii,
-    rounding,
-)
+from corrente_pipelines.design import butterworth, filtered
 from corrente_pipelines.frequency_filter import FrequencyFilter
 from corrente_pipelines.numerics.padding import doubles
 from corrente_pipelines.numerics.recursive import second_order_sections
 from corrente_pipelines.operator import Bound, State
+from corrente_pipelines.sections import FORGOTTEN, Sections, memory, radii, rounding
 
 SLOWEST = 1 - 1e-6
 """The largest radius of a pole: a filter that remembers longer loses too many digits."""
@@ -91,11 +85,7 @@ class Iir(FrequencyFilter):
 
     def reference(self, *x: Items) -> Items:
         """The definition, as scipy.signal computes it."""
-        from scipy import signal
-
-        if len(x[0]) == 0:
-            return x[0].astype(np.float64)
-        return np.asarray(signal.sosfilt(self._sections, reference.held(x[0]), axis=0))
+        return filtered(self._sections, reference.held(x[0]))
 
     def tolerance(self, *x: Items) -> Bound:
         """Float64 rounding, and what counts as forgotten, for the largest item so far."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from corrente.format import Format, FormatError, Items, Kind
+from corrente_pipelines.design import resampling_taps
 from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.numerics.polyphase import polyphase
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated, State
@@ -58,13 +59,9 @@ class Resample(Rated):
 
     @cached_property
     def _kernel(self) -> NDArray[np.float64]:
-        from scipy import signal
-
-        if self._half == 0:
+        if self._ratio == 1:
             return np.ones(1)
-        cutoff = 10 / self._half
-        h = signal.firwin(2 * self._half + 1, cutoff, window=("kaiser", 5.0))
-        return np.asarray(h * self._ratio.numerator, np.float64)
+        return resampling_taps(self._ratio.numerator, self._ratio.denominator)
 
     def output(self, *formats: Format) -> Format:
         """The same channels at the new rate."""

@@ -1,32 +1,15 @@
-"""Butterworth filters as second-order sections, and how long they remember."""
+"""How long second-order sections remember, and how much they round."""
 
-from functools import lru_cache
 from math import ceil, log
 
 import numpy as np
 from numpy.typing import NDArray
-
-from corrente_pipelines.frequency_filter import Passes
 
 Sections = NDArray[np.float64]
 """`(S, 6)`, rows `b0 b1 b2 1 a1 a2`."""
 
 FORGOTTEN = 2.0**-52
 """What an input of size 1 may still add to an output once it counts as forgotten."""
-
-
-@lru_cache(maxsize=64)
-def butterworth(
-    order: int, cutoffs_hz: tuple[float, ...], passes: Passes, rate_hz: float
-) -> Sections:
-    """The sections of the filter; a band has twice the order."""
-    from scipy import signal
-
-    cutoffs = cutoffs_hz if len(cutoffs_hz) > 1 else cutoffs_hz[0]
-    designed = signal.butter(order, cutoffs, btype=passes, output="sos", fs=rate_hz)
-    sections = np.ascontiguousarray(designed, np.float64)
-    sections.flags.writeable = False
-    return sections
 
 
 def radii(sections: Sections) -> NDArray[np.float64]:
@@ -54,7 +37,7 @@ def memory(sections: Sections) -> int:
 
 def _memory_within(sections: Sections, poles: NDArray[np.float64], q: float) -> int:
     numerators = np.abs(sections[:, :3]) @ np.array([1, 1 / q, 1 / q**2])
-    size = np.log(numerators).sum() - np.log1p(-poles / q).sum()
+    size = float(np.log(numerators).sum() - np.log1p(-poles / q).sum())
     return max(1, ceil((size - log(1 - q) - log(FORGOTTEN)) / -log(q)))
 
 
