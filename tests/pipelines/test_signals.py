@@ -73,7 +73,7 @@ def test_decimation_keeps_its_grid_where_it_begins_late() -> None:
     _, y = decimate.step(decimate.start(HUNDRED, index=4), x[4:])
     assert y.ravel().tolist() == [6, 9]
     out = decimate.output(HUNDRED)
-    assert (out.stride, out.rate_hz) == (3, 100 / 3)
+    assert (out.stride, out.rate_hz) == (Fraction(3), 100 / 3)
 
 
 def test_the_root_mean_square_of_three_and_four() -> None:
@@ -98,15 +98,14 @@ def test_a_first_order_low_pass_by_hand() -> None:
 
 
 def test_what_is_not_finite_is_held() -> None:
-    fields = {"op": "iir", "low_hz": 0.25, "order": 1}
-    y = applied([np.nan, 2.0, np.inf, np.nan, 4.0], **fields)
+    y = applied([np.nan, 2.0, np.inf, np.nan, 4.0], op="iir", low_hz=0.25, order=1)
     assert y.ravel().tolist() == pytest.approx([0, 1, 2, 2, 3])  # of 0, 2, 2, 2, 4
 
 
 def test_every_channel_holds_its_own() -> None:
     x = np.array([[1.0, 10.0], [np.nan, 20.0], [3.0, -np.inf]])
     y = applied(x, op="iir", low_hz=0.25, order=1)
-    np.testing.assert_allclose(y, [[0.5, 5], [1, 15], [2, 20]], rtol=1e-6)
+    np.testing.assert_allclose(y, np.array([[0.5, 5], [1, 15], [2, 20]]), rtol=1e-6)
 
 
 def test_standard_scores_by_hand() -> None:

@@ -198,7 +198,7 @@ def test_standard_scores(
     a = np.exp(-1 / (20 * time_constant_s))
 
     def weighted(values: Items) -> Items:
-        return signal.lfilter([1], [1, -a], values, axis=0)
+        return np.asarray(signal.lfilter([1], [1, -a], values, axis=0))
 
     # The centre may be any; one near the mean keeps the digits of the difference of squares.
     own, weights = x - 1000, weighted(np.ones(shape))
