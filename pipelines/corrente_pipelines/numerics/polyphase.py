@@ -18,15 +18,14 @@ def polyphase(x: Floats, h: Doubles, up: int, down: int, offset: int, count: int
     """
     half = h.size // 2
     y = np.empty((count, x.shape[1]), np.float32)
-    sums = np.empty(x.shape[1], np.float64)
     for k in range(count):
         at = offset + k * down
         first = max(-((half - at) // up), 0)
         stop = min((at + half) // up + 1, x.shape[0])
-        sums[:] = 0
-        for i in range(first, stop):
-            tap = h[at - i * up + half]
-            for c in range(x.shape[1]):
-                sums[c] += tap * x[i, c]
-        y[k] = sums
+        for c in range(x.shape[1]):  # outside: a loop over one channel costs more than a tap
+            total, tap = 0.0, at - first * up + half
+            for i in range(first, stop):
+                total += h[tap] * x[i, c]
+                tap -= up
+            y[k, c] = total
     return y

@@ -16,7 +16,7 @@ from corrente_pipelines.design import resampling_taps
 from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.numerics.polyphase import polyphase
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated, State
-from corrente_pipelines.reference import magnitudes
+from corrente_pipelines.reference import correlate, magnitudes
 
 MAX_TERM = 10_000
 """The largest numerator or denominator of a ratio: the kernel has 20 taps for each."""
@@ -128,14 +128,11 @@ class Resample(Rated):
         )
 
     def _defined(self, x: Items, h: NDArray[np.float64]) -> Items:
+        """`up - 1` zeros behind every item, under the kernel; every `down`-th of that."""
         up, down = self._ratio.numerator, self._ratio.denominator
-        y = np.zeros((ceil(len(x) * self._ratio), *x.shape[1:]))
-        for k in range(len(y)):
-            first = max(ceil((k * down - self._half) / up), 0)
-            i = np.arange(first, min((k * down + self._half) // up + 1, len(x)))
-            with np.errstate(invalid="ignore"):
-                y[k] = h[k * down - i * up + self._half] @ x[i]
-        return y
+        spread = np.zeros((len(x) * up, *x.shape[1:]))
+        spread[::up] = x
+        return correlate(spread, h[::-1], "zero")[::down]
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
