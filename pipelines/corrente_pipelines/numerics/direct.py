@@ -112,7 +112,7 @@ def along_time(items: Floats, w: Floats) -> Floats:
 
 
 def along_time_widely(items: Floats, w: Doubles) -> Floats:
-    """`along_time` with taps and sums in float64: an offset neither leaks nor adds to the error."""
+    """`along_time` with taps and sums in float64: an offset adds next to nothing to the error."""
     lanes = prod(items.shape[1:])
     return _correlate_widely(items.reshape(-1), w, lanes).reshape(-1, *items.shape[1:])
 

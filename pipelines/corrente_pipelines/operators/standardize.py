@@ -129,4 +129,4 @@ class Standardize(Rated):
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """The shortest at 1 Hz, and longer ones."""
-        return [cls(time_constant_s=1), cls(time_constant_s=4.5), cls(time_constant_s=20)]
+        return [cls(time_constant_s=1), cls(time_constant_s=4.5), cls(time_constant_s=8)]
