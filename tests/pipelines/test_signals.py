@@ -206,5 +206,6 @@ def test_a_filter_has_forgotten_after_its_receptive_field(iir: Iir) -> None:
 def _impulse_response(iir: Iir, count: int) -> NDArray[np.float64]:
     impulse = np.zeros(count)
     impulse[0] = 1
-    sections = signal.butter(iir.order, iir.cutoffs_hz, iir.passes, fs=100, output="sos")
+    cutoffs = iir.band_hz or iir.cutoffs_hz[0]
+    sections = signal.butter(iir.order, cutoffs, iir.passes, fs=100, output="sos")
     return np.asarray(signal.sosfilt(sections, impulse))
