@@ -224,6 +224,19 @@ def first_sound(operator: Operator, format: Format, begin: int) -> int:
     return ceil((begin + before - shift) / (out.stride / format.stride))
 
 
+def heard(operator: Operator, begin: int, *x: AnyBlock) -> int:
+    """The item from which a stream begun at `begin` can have forgotten its begin.
+
+    An operator that holds the last finite item has none to hold before it has seen one.
+    """
+    if not operator.is_recursive or begin >= len(x[0]):
+        return begin
+    late = [signal[begin:] for signal in x if not isinstance(signal, Events)]
+    seen = [np.isfinite(signal).reshape(len(signal), -1) for signal in late]
+    complete = np.logical_or.accumulate(np.concatenate(seen, axis=1)).all(axis=1)
+    return begin + int(complete.argmax()) if complete.any() else len(x[0])
+
+
 def check_late(
     operator: Operator,
     late: AnyBlock,
@@ -319,7 +332,7 @@ def check_operator(
     if isinstance(whole, Events) and isinstance(late, Events) and operator.is_recursive:
         check_late_events(late, first, whole, first, operator.receptive_field(*formats))
         return
-    sound = max(first, first_sound(operator, format, middle))
+    sound = max(first, first_sound(operator, format, heard(operator, middle, *x)))
     check_late(operator, late, first, whole, sound, x)
 
 
@@ -377,16 +390,16 @@ def _check_begin(plan: Plan, x: Items, whole: dict[str, AnyBlock], middle: int) 
     sound, exact = {"input": middle}, {"input"}
     for step in plan.steps:
         joined = [sound[name] - skip for name, skip in zip(step.inputs, step.offsets, strict=True)]
-        own = first_sound(step.operator, step.joined[0], max(joined))
-        sound[step.name] = max(first[step.name], own)
+        inputs = _inputs(step, {"input": x, **whole})
+        begin = heard(step.operator, max(joined), *inputs)
+        sound[step.name] = max(first[step.name], first_sound(step.operator, step.joined[0], begin))
         if exact.issuperset(step.inputs):
             got, all_ = late[step.name], whole[step.name]
             if isinstance(got, Events) and isinstance(all_, Events) and step.operator.is_recursive:
                 field = step.operator.receptive_field(*step.joined)
-                begin = max(first[step.name], *joined)
-                check_late_events(got, first[step.name], all_, begin, field)
+                start = max(first[step.name], *joined)
+                check_late_events(got, first[step.name], all_, start, field)
                 continue
-            inputs = _inputs(step, {"input": x, **whole})
             check_late(step.operator, got, first[step.name], all_, sound[step.name], inputs)
             exact.update(() if step.operator.is_recursive else (step.name,))
 

@@ -25,24 +25,25 @@ def start(format: Format, precision: Precision = "float32") -> Tail:
     return Tail(np.empty((0, *format.shape), precision), begun=False)
 
 
-def extend(tail: Tail, block: Items, size: int, pad: Pad) -> tuple[Tail, Items]:
+def extend(
+    tail: Tail, block: Items, size: int, pad: Pad, centre: int | None = None
+) -> tuple[Tail, Items]:
     """The new tail, and the items under all windows of `size` that are complete now."""
     if len(block) == 0:
         return tail, tail.items[:0]
     items = block.astype(tail.items.dtype, copy=False)
     before = tail.items
     if not tail.begun and pad != "valid":
-        before = beyond(items[:1], margins(size)[0], pad)
+        before = beyond(items[:1], margins(size, centre)[0], pad)
     return _cut(np.concatenate([before, items]), size)
 
 
-def close(tail: Tail, size: int, pad: Pad) -> Items:
+def close(tail: Tail, size: int, pad: Pad, centre: int | None = None) -> Items:
     """The items under the windows that reach beyond the end of the stream."""
     if pad == "valid" or not tail.begun:
         return tail.items[:0]
-    return _cut(np.concatenate([tail.items, beyond(tail.items[-1:], margins(size)[1], pad)]), size)[
-        1
-    ]
+    behind = beyond(tail.items[-1:], margins(size, centre)[1], pad)
+    return _cut(np.concatenate([tail.items, behind]), size)[1]
 
 
 def _cut(items: Items, size: int) -> tuple[Tail, Items]:

@@ -1,5 +1,6 @@
 """The textbook definitions that several operators share: whole arrays, plain loops, float64."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -18,29 +19,41 @@ def magnitudes(x: Items) -> Doubles:
 
 
 def held(x: Items) -> Doubles:
-    """`x` rounded to float32; what is not finite is the last finite item of its channel, or 0."""
-    items = x.astype(np.float32).astype(np.float64)
-    last = np.zeros(items.shape[1:])
-    for item in items:
-        np.copyto(item, last, where=~np.isfinite(item))
-        last = item
-    return items
+    """`x`, an item that is not finite replaced by the last finite one before it, by 0 before any.
+
+    Every channel by itself.
+    """
+    doubles = x.astype(np.float64)
+    places = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))
+    last = np.maximum.accumulate(np.where(np.isfinite(doubles), places, -1), axis=0)
+    chosen = np.take_along_axis(doubles, np.maximum(last, 0), axis=0)
+    return np.where(last >= 0, chosen, 0.0)
 
 
-def padded(x: Doubles, axis: int, size: int, pad: Pad) -> Doubles:
+def padded(x: Doubles, axis: int, size: int, pad: Pad, centre: int | None = None) -> Doubles:
     """`x` with what a kernel of that size needs beyond both ends of the axis."""
     if pad == "valid" or x.shape[axis] == 0:
         return x
     widths = [(0, 0)] * x.ndim
-    widths[axis] = margins(size)
+    widths[axis] = margins(size, centre)
     return np.pad(x, widths, mode="constant" if pad == "zero" else "edge")
 
 
-def correlate(x: Items, w: Doubles, pad: Pad, first_axis: int = 0) -> Doubles:
-    """`y[n] = sum_k w[k] x[n + k - K // 2]` over as many axes of `x` as `w` has."""
+def correlate(
+    x: Items,
+    w: Doubles,
+    pad: Pad,
+    first_axis: int = 0,
+    centres: Sequence[int] | None = None,
+) -> Doubles:
+    """`y[n] = sum_k w[k] x[n + k - centre]` over as many axes of `x` as `w` has.
+
+    The centre along each of them is half the kernel's size, `K // 2`, unless said.
+    """
     y = x.astype(np.float64)
-    for axis, size in enumerate(w.shape, first_axis):
-        y = padded(y, axis, size, pad)
+    for axis, size in enumerate(w.shape):
+        centre = None if centres is None else centres[axis]
+        y = padded(y, first_axis + axis, size, pad, centre)
     counts = [max(y.shape[first_axis + a] - size + 1, 0) for a, size in enumerate(w.shape)]
     lead, trail = y.shape[:first_axis], y.shape[first_axis + w.ndim :]
     total = np.zeros((*lead, *counts, *trail))
@@ -53,12 +66,18 @@ def correlate(x: Items, w: Doubles, pad: Pad, first_axis: int = 0) -> Doubles:
     return total
 
 
-def correlate_bank(x: Items, w: Doubles, pad: Pad, first_axis: int = 0) -> Doubles:
+def correlate_bank(
+    x: Items,
+    w: Doubles,
+    pad: Pad,
+    first_axis: int = 0,
+    centres: Sequence[int] | None = None,
+) -> Doubles:
     """Kernels `(N, …, C)` on `x` `(…, C)`: `y[…, m] = sum_c correlate(x[…, c], w[m, …, c])`."""
     with np.errstate(invalid="ignore", over="ignore"):
         maps = [
             sum(
-                correlate(x[..., c], kernel[..., c], pad, first_axis)
+                correlate(x[..., c], kernel[..., c], pad, first_axis, centres)
                 for c in range(kernel.shape[-1])
             )
             for kernel in w

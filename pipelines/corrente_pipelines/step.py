@@ -88,7 +88,10 @@ def _planned(
     latest = max(branch.origin for branch in branches)
     joined = tuple(replace(branch, origin=latest) for branch in branches)
     format, made = operator.fit(*joined), operator.prepared(*joined)
-    own = made.delay(*joined) * joined[0].stride
+    stride = joined[0].stride
+    # An output between two input items waits for the later one: a part of a stride at worst.
+    between = stride - stride / (format.stride / stride).denominator
+    own = made.delay(*joined) * stride + between
     return Step(
         name=name,
         operator=made,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import overlap
 from corrente_pipelines.numerics.padding import Pad, Precision, framed, kept, margins
 from corrente_pipelines.operator import Operator, State
@@ -28,6 +28,10 @@ class Windowed(Operator):
     def window(self) -> tuple[int, ...]:
         """The window's sizes: `(K,)` over time, `(h, w)` on frames."""
 
+    def centre(self) -> tuple[int, ...]:
+        """Where in the window the output's own item lies, along each of its axes."""
+        return tuple(size // 2 for size in self.window())
+
     @abstractmethod
     def runs_over_time(self, format: Format) -> bool:
         """Whether the window slides over the items, not over each frame."""
@@ -43,7 +47,7 @@ class Windowed(Operator):
     def slid(self, format: Format) -> Format:
         """The format behind the window, the channels kept."""
         if self.runs_over_time(format):
-            return slid_over_time(format, self.window()[0], self.pad)
+            return slid_over_time(format, self.window()[0], self.pad, self.centre()[0])
         return slid_over_frames(format, self.window(), self.pad)
 
     def start(self, *formats: Format, index: int = 0) -> State:
@@ -56,18 +60,22 @@ class Windowed(Operator):
         (block,) = blocks
         if state is None:
             return None, self._frames(block)
-        state, items = overlap.extend(state, block, self.window()[0], self.pad)
+        size, centre = self.window()[0], self.centre()[0]
+        state, items = overlap.extend(state, block, size, self.pad, centre)
         return state, self.over_time(items)
 
     def finish(self, state: State) -> Items | None:
         """Outputs whose window reaches beyond the end."""
         if state is None:
             return None
-        return self.over_time(overlap.close(state, self.window()[0], self.pad))
+        size, centre = self.window()[0], self.centre()[0]
+        return self.over_time(overlap.close(state, size, self.pad, centre))
 
     def delay(self, *formats: Format) -> int:
         """Items behind the window's centre."""
-        return margins(self.window()[0])[1] if self.runs_over_time(formats[0]) else 0
+        if not self.runs_over_time(formats[0]):
+            return 0
+        return margins(self.window()[0], self.centre()[0])[1]
 
     def receptive_field(self, *formats: Format) -> int:
         """Items under the window."""
@@ -79,22 +87,41 @@ class Windowed(Operator):
 
     def _frames(self, block: Items) -> Items:
         planes = block[..., None] if block.ndim == 3 else block
-        window = self.window()
-        out = self.over_frames(framed(planes, (window[0], window[1]), self.pad, self.precision))
+        window, centre = self.window(), self.centre()
+        sizes, centres = (window[0], window[1]), (centre[0], centre[1])
+        out = self.over_frames(framed(planes, sizes, self.pad, centres, self.precision))
         return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
+
+
+class WindowedOverTime(Windowed):
+    """An operator on signals whose window slides over the items."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("signal",)
+
+    def runs_over_time(self, format: Format) -> bool:
+        """Always."""
+        return True
+
+    def over_frames(self, frames: Items) -> Items:
+        """Never: no frames come."""
+        raise NotImplementedError
+
+    def output(self, *formats: Format) -> Format:
+        """The same channels."""
+        return self.slid(formats[0])
 
 
 WINDOW_BYTES = 1 << 30
 """What a window may hold, float32: the items under one over time, a frame with its margins."""
 
 
-def slid_over_time(format: Format, size: int, pad: Pad) -> Format:
+def slid_over_time(format: Format, size: int, pad: Pad, centre: int | None = None) -> Format:
     """The format behind a window over time; `valid` starts at the centre of the first whole one.
 
     `FormatError` where the window would not fit into memory.
     """
     _check_bytes(size * prod(format.shape) * 4, f"{size} items of {format.shape}")
-    shift = format.stride * (size // 2) if pad == "valid" else 0
+    shift = format.stride * margins(size, centre)[0] if pad == "valid" else 0
     return replace(format, dtype="float32", origin=format.origin + shift)
 
 

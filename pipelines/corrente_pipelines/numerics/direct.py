@@ -1,4 +1,4 @@
-"""Correlation by its definition, float32, the taps added in one fixed order.
+"""Correlation by its definition, the taps added in one fixed order.
 
 Every output is the sum `w[0] x[n] + w[1] x[n + 1] + …`, added from the left, wherever it lies in
 a block: so its bits do not depend on the block. There is no fused multiply-add and no reassociation
@@ -6,18 +6,21 @@ a block: so its bits do not depend on the block. There is no fused multiply-add 
 """
 
 from math import prod
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 _TILE = 512  # outputs summed at a time: their sums stay in the first-level cache
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _add_taps(sums: Floats, x: Floats, w: Floats, start: int, lanes: int) -> None:
+def _add_taps(sums: Reals, x: Floats, w: Reals, start: int, lanes: int) -> None:
     """`sums[j] += w[0] x[start + j] + w[1] x[start + lanes + j] + …`, from the left."""
     count = sums.size
     by_four = w.size // 4 * 4
@@ -41,6 +44,20 @@ def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
     y = np.zeros(count, np.float32)
     for start in range(0, count, _TILE):
         _add_taps(y[start : start + _TILE], x, w, start, lanes)
+    return y
+
+
+@numba.njit(nogil=True, cache=True)
+def _correlate_widely(x: Floats, w: Doubles, lanes: int) -> Floats:
+    """`_correlate` with taps and sums in float64."""
+    count = max(x.size - (w.size - 1) * lanes, 0)
+    y = np.empty(count, np.float32)
+    scratch = np.empty(min(_TILE, count), np.float64)
+    for start in range(0, count, _TILE):
+        sums = scratch[: min(_TILE, count - start)]
+        sums[:] = 0
+        _add_taps(sums, x, w, start, lanes)
+        y[start : start + sums.size] = sums
     return y
 
 
@@ -92,6 +109,12 @@ def along_time(items: Floats, w: Floats) -> Floats:
     """Items `(n, …)` under taps `(K,)`, every channel or pixel by itself: `(n - K + 1, …)`."""
     lanes = prod(items.shape[1:])
     return _correlate(items.reshape(-1), w, lanes).reshape(-1, *items.shape[1:])
+
+
+def along_time_widely(items: Floats, w: Doubles) -> Floats:
+    """`along_time` with taps and sums in float64: an offset adds next to nothing to the error."""
+    lanes = prod(items.shape[1:])
+    return _correlate_widely(items.reshape(-1), w, lanes).reshape(-1, *items.shape[1:])
 
 
 def bank_along_time(items: Floats, w: Floats) -> Floats:

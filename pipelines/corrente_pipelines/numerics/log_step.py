@@ -4,6 +4,8 @@ Sums of 2, 4, 8, … items come from adding two neighbours of the sum before; th
 is put together from those that its binary digits name. That takes at most 2 log2(K) additions per
 output instead of K, always the same ones in the same order: no running sum, so nothing drifts, a
 NaN is gone after K items, and the bits do not depend on the block.
+
+The sums are float64: in float32 the mean of 37 items around 1000 is up to 2.6 ulp off, so 0.5.
 """
 
 from math import prod
@@ -13,42 +15,45 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 _TILE = 4096  # outputs at a time: their partial sums stay in the second-level cache
 _LANES = 256  # lanes at a time at most, where there are many: so do whole windows of them
 
 
 @numba.njit(nogil=True, cache=True)
-def _add(total: Floats, x: Floats, y: Floats, count: int) -> None:
+def _add(total: Doubles, x: Doubles, y: Doubles, count: int) -> None:
     for j in range(count):
         total[j] = x[j] + y[j]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # no test for a divisor of zero
-def _divide(sums: Floats, divisor: np.floating[Any]) -> None:
+def _divide(means: Reals, sums: Doubles, divisor: float) -> None:
     for j in range(sums.size):
-        sums[j] /= divisor
+        means[j] = sums[j] / divisor
 
 
 @numba.njit(nogil=True, cache=True)
-def _window_means(x: Floats, size: int, lanes: int) -> Floats:
+def _window_means(x: Reals, size: int, lanes: int) -> Reals:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
     reach = (size - 1) * lanes
-    y = np.zeros(max(x.size - reach, 0), x.dtype)
+    y = np.empty(max(x.size - reach, 0), x.dtype)
     tile = min(max(_TILE, reach), y.size)  # never shorter than what it has to read beyond it
     if tile == 0:
         return y
-    scratch = np.empty((2, tile + reach), x.dtype)
+    scratch = np.empty((2, tile + reach), np.float64)
+    total = np.empty(tile, np.float64)
     for start in range(0, y.size, tile):
-        sums = y[start : start + tile]
+        sums = total[: min(tile, y.size - start)]
         _sum_windows(sums, x[start : start + sums.size + reach], scratch, size, lanes)
-        _divide(sums, x.dtype.type(size))
+        _divide(y[start : start + sums.size], sums, float(size))
     return y
 
 
 @numba.njit(nogil=True, cache=True)
-def _wide_window_means(x: Floats, size: int, step: int) -> Floats:
+def _wide_window_means(x: Reals, size: int, step: int) -> Reals:
     """`_window_means` of rows `(n, lanes)`, `step` lanes at a time."""
     y = np.empty((x.shape[0] - size + 1, x.shape[1]), x.dtype)
     for start in range(0, x.shape[1], step):
@@ -60,8 +65,11 @@ def _wide_window_means(x: Floats, size: int, step: int) -> Floats:
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_windows(sums: Floats, x: Floats, scratch: Floats, size: int, lanes: int) -> None:
-    partial, length, width, taken, turn = x, x.size, 1, 0, 0
+def _sum_windows(sums: Doubles, x: Reals, scratch: Doubles, size: int, lanes: int) -> None:
+    partial, turn = scratch[0], 1
+    partial[: x.size] = x
+    length, width, taken = x.size, 1, 0
+    sums[:] = 0
     while True:
         if size & width:
             _add(sums, sums, partial[taken * lanes :], sums.size)
@@ -76,7 +84,7 @@ def _sum_windows(sums: Floats, x: Floats, scratch: Floats, size: int, lanes: int
 
 
 @numba.njit(nogil=True, cache=True)
-def _row_means(x: Floats, size: int, lanes: int) -> Floats:
+def _row_means(x: Reals, size: int, lanes: int) -> Floats:
     """`_window_means` of every row of `x`."""
     y = np.empty((x.shape[0], x.shape[1] - (size - 1) * lanes), np.float32)
     for i in range(x.shape[0]):
@@ -84,8 +92,8 @@ def _row_means(x: Floats, size: int, lanes: int) -> Floats:
     return y
 
 
-def means_along_time(items: Floats, size: int) -> Floats:
-    """Means over `size` consecutive items `(n, …)`: `(n - size + 1, …)`."""
+def means_along_time(items: Reals, size: int) -> Reals:
+    """Means over `size` consecutive items `(n, …)`, float32 or float64: `(n - size + 1, …)`."""
     lanes = prod(items.shape[1:])
     step = max(16, min(_LANES, 8 * _TILE // size))
     if lanes <= step or len(items) < size:

@@ -22,9 +22,18 @@ def floats(items: Items, precision: Precision = "float32") -> Items:
     return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
 
-def margins(size: int) -> tuple[int, int]:
-    """Items missing before the first and behind the last, for a kernel centred at `size // 2`."""
-    return size // 2, size - 1 - size // 2
+def doubles(items: Items) -> Items:
+    """The items as kernels in float64 are compiled for."""
+    return np.require(items, np.float64, ["C", "ALIGNED", "WRITEABLE"])
+
+
+def margins(size: int, centre: int | None = None) -> tuple[int, int]:
+    """Items missing before the first and behind the last, for a kernel with that centre.
+
+    It is `size // 2` unless said.
+    """
+    before = size // 2 if centre is None else centre
+    return before, size - 1 - before
 
 
 def kept(length: int, size: int, pad: Pad) -> int:
@@ -40,11 +49,15 @@ def beyond(items: Items, count: int, pad: Pad) -> Items:
 
 
 def framed(
-    frames: Items, sizes: tuple[int, int], pad: Pad, precision: Precision = "float32"
+    frames: Items,
+    sizes: tuple[int, int],
+    pad: Pad,
+    centres: tuple[int | None, int | None] = (None, None),
+    precision: Precision = "float32",
 ) -> Items:
     """Frames `(n, H, W, C)`, floats, with their margins on all four sides; `valid` adds none."""
     frames = floats(frames, precision)
     if pad == "valid":
         return frames
-    widths = ((0, 0), margins(sizes[0]), margins(sizes[1]), (0, 0))
+    widths = ((0, 0), margins(sizes[0], centres[0]), margins(sizes[1], centres[1]), (0, 0))
     return np.pad(frames, widths, mode="constant" if pad == "zero" else "edge")

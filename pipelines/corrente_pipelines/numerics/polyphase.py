@@ -1,4 +1,4 @@
-"""Rates changed by a fraction: every output is a sum over the inputs under a shifted kernel."""
+"""Resampling in time by a fraction: every output is the sum over one phase of a long kernel."""
 
 import numba
 import numpy as np
@@ -9,26 +9,23 @@ Doubles = NDArray[np.float64]
 
 
 @numba.njit(nogil=True, cache=True)
-def resampled(
-    x: Floats, w: Doubles, up: int, down: int, first: int, start: int, count: int
-) -> Floats:
-    """`y[k] = sum_m w[half + k down - m up] x[m]` for `count` outputs from k = `start` on.
+def polyphase(x: Floats, h: Doubles, up: int, down: int, offset: int, count: int) -> Floats:
+    """`y[k] = sum_i h[offset + k down - i up + half] x[i]` of items `(n, C)`, `count` of them.
 
-    `w` `(2 half + 1,)`; `x` `(n, C)` holds the items from m = `first` on. Those before and behind
-    are left out. Every output is added in float64 from the earliest item on.
+    `half` is half the kernel, `len(h) // 2`; `offset` is where output 0 lies, in parts of an item,
+    of which there are `up`. The items add up from the first to the last, in float64. What lies
+    outside of `x` counts as zero.
     """
-    half = w.size // 2
+    half = h.size // 2
     y = np.empty((count, x.shape[1]), np.float32)
-    sums = np.empty(x.shape[1], np.float64)
-    for i in range(count):
-        at = (start + i) * down
-        low = max(first, -((half - at) // up))
-        high = min(first + x.shape[0] - 1, (at + half) // up)
-        sums[:] = 0
-        for m in range(low, high + 1):
-            tap = w[half + at - m * up]
-            for c in range(x.shape[1]):
-                sums[c] += tap * np.float64(x[m - first, c])
-        for c in range(x.shape[1]):
-            y[i, c] = np.float32(sums[c])
+    for k in range(count):
+        at = offset + k * down
+        first = max(-((half - at) // up), 0)
+        stop = min((at + half) // up + 1, x.shape[0])
+        for c in range(x.shape[1]):  # outside: a loop over one channel costs more than a tap
+            total, tap = 0.0, at - first * up + half
+            for i in range(first, stop):
+                total += h[tap] * x[i, c]
+                tap -= up
+            y[k, c] = total
     return y

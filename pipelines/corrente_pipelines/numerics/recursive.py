@@ -1,75 +1,65 @@
-"""Recursions over time, item by item, in float64: the same bits however items come in blocks.
+"""Recursions over the items of a signal, float64, one channel beside the other.
 
-An item that is not finite would stay in a recursion for ever. So each channel's last finite one is
-held in its place; before any, 0.
+An item that is not finite is replaced, per channel, by the last finite one; by 0 before any. It
+would stay in the recursion for ever.
 """
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from corrente.format import Items
-from corrente_pipelines.numerics.padding import floats
-
-Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 @numba.njit(nogil=True, cache=True)
-def _hold(x: Floats, last: Floats) -> Floats:
-    held = x.copy()
-    for n in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            if np.isfinite(held[n, c]):
-                last[c] = held[n, c]
-            else:
-                held[n, c] = last[c]
-    return held
+def second_order_sections(x: Doubles, sections: Doubles, memory: Doubles, last: Doubles) -> Floats:
+    """Items `(n, C)` through sections `(S, 6)`, rows `b0 b1 b2 1 a1 a2`, one after the other.
 
-
-def hold(block: Items, last: Floats) -> tuple[Floats, Floats]:
-    """Items `(n, …)` as finite float32 rows `(n, lanes)`, and the last of each lane."""
-    last = last.copy()
-    return _hold(floats(block).reshape(len(block), last.size), last), last
-
-
-@numba.njit(nogil=True, cache=True)
-def sections(x: Floats, sos: Doubles, z: Doubles) -> Floats:
-    """Rows `(n, C)` through second-order sections `(S, 6)`; their state `z` `(S, 2, C)` goes on.
-
-    The transposed direct form II, as in `scipy.signal.sosfilt`.
+    The transposed direct form II. `memory` `(S, C, 2)` and `last` `(C,)`, the last finite item,
+    are brought up to date in place.
     """
     y = np.empty(x.shape, np.float32)
     for n in range(x.shape[0]):
         for c in range(x.shape[1]):
-            value = np.float64(x[n, c])
-            for s in range(sos.shape[0]):
-                out = sos[s, 0] * value + z[s, 0, c]
-                z[s, 0, c] = sos[s, 1] * value - sos[s, 4] * out + z[s, 1, c]
-                z[s, 1, c] = sos[s, 2] * value - sos[s, 5] * out
+            value = x[n, c]
+            if np.isfinite(value):
+                last[c] = value
+            else:
+                value = last[c]
+            for s in range(sections.shape[0]):
+                b0, b1, b2 = sections[s, 0], sections[s, 1], sections[s, 2]
+                a1, a2 = sections[s, 4], sections[s, 5]
+                out = b0 * value + memory[s, c, 0]
+                memory[s, c, 0] = b1 * value - a1 * out + memory[s, c, 1]
+                memory[s, c, 1] = b2 * value - a2 * out
                 value = out
             y[n, c] = np.float32(value)
     return y
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True)
 def standard_scores(
-    x: Floats, keep: float, weight: float, mean: Doubles, spread: Doubles
-) -> tuple[float, Floats]:
-    """Rows `(n, C)` less their weighted mean, divided by their weighted deviation.
+    x: Doubles, keep: float, weight: float, mean: Doubles, square: Doubles, last: Doubles
+) -> tuple[Floats, float]:
+    """`(x - mean) / std` of items `(n, C)` under weights that fall by `keep` from item to item.
 
-    Before item n lie the weights' sum `weight`, the means, and the sums `spread` of weighted
-    squared distances from the mean (West, Communications of the ACM 22(9), 1979). `mean` and
-    `spread` go on in place; the weights' sum behind the last item comes first.
+    `weight` is the sum of weights, `mean` `(C,)` the mean, `square` `(C,)` the weighted sum of
+    squared deviations from it; the arrays are brought up to date in place, the weight is returned.
     """
     y = np.empty(x.shape, np.float32)
     for n in range(x.shape[0]):
-        weight = keep * weight + 1
+        weight = keep * weight + 1.0
         for c in range(x.shape[1]):
-            value = np.float64(x[n, c])
-            distance = value - mean[c]
-            mean[c] += distance / weight
-            spread[c] = keep * spread[c] + distance * (value - mean[c])
-            deviation = np.sqrt(spread[c] / weight)
-            y[n, c] = np.float32((value - mean[c]) / deviation) if deviation > 0 else np.float32(0)
-    return weight, y
+            value = x[n, c]
+            if np.isfinite(value):
+                last[c] = value
+            else:
+                value = last[c]
+            before = value - mean[c]
+            mean[c] += before / weight
+            after = value - mean[c]
+            square[c] = keep * square[c] + before * after
+            std = np.sqrt(square[c] / weight)
+            y[n, c] = np.float32(after / std) if std > 0.0 else np.float32(0.0)
+    return y, weight

@@ -8,6 +8,7 @@ from corrente_pipelines.operators.average_pool import AveragePool
 from corrente_pipelines.operators.background import Background
 from corrente_pipelines.operators.classify import Classify
 from corrente_pipelines.operators.clip import Clip
+from corrente_pipelines.operators.convolve import Convolve
 from corrente_pipelines.operators.correlate import Correlate
 from corrente_pipelines.operators.crop import Crop
 from corrente_pipelines.operators.crossings import Crossings
@@ -50,6 +51,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Background,
     Classify,
     Clip,
+    Convolve,
     Correlate,
     Crop,
     Crossings,

@@ -1,32 +1,54 @@
-"""The derivative of a signal."""
+"""The derivative."""
 
 from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from corrente_pipelines.operator import Rated
-from corrente_pipelines.tapped import Tapped
+from corrente.format import Format, Items
+from corrente_pipelines import reference
+from corrente_pipelines.numerics.padding import Pad
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated
+from corrente_pipelines.windowed import WindowedOverTime
 
 
-class Derivative(Rated, Tapped):
-    """`y[n] = (x[n + 1] - x[n - 1]) / 2 * rate`: central differences, per second.
+class Derivative(WindowedOverTime, Rated):
+    """The central difference, per second: `y[n] = (x[n + 1] - x[n - 1]) rate_hz / 2`.
 
-    With `pad: edge` the ends are half the difference to their one neighbour.
+    At the ends `pad: edge`, the default here, takes the item itself for the missing neighbour:
+    `y[0] = (x[1] - x[0]) rate_hz / 2`, half the one-sided difference. `zero` takes 0 for it, and
+    `valid` leaves both ends out.
     """
 
     op: Literal["derivative"] = "derivative"
+    pad: Pad = "edge"
 
     def window(self) -> tuple[int, ...]:
-        """An item and its neighbours."""
+        """An item and its two neighbours."""
         return (3,)
 
-    def make_taps(self) -> NDArray[np.float64]:
-        """The central difference."""
-        return np.array([-0.5, 0.0, 0.5]) * self.input_rate_hz
+    def over_time(self, items: Items) -> Items:
+        """In float64, so that nothing is lost before the difference is taken."""
+        wide = items.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return ((wide[2:] - wide[:-2]) * (self.input_rate_hz / 2)).astype(np.float32)
+
+    def algorithm(self, *formats: Format) -> str:
+        """One difference."""
+        return "difference"
+
+    def reference(self, *x: Items) -> Items:
+        """The definition."""
+        wide = reference.padded(x[0].astype(np.float64), 0, 3, self.pad)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((wide[2:] - wide[:-2]) * self.input_rate_hz / 2)
+
+    def tolerance(self, *x: Items) -> Bound:
+        """The rounding of the input to float32."""
+        wide = reference.padded(reference.magnitudes(x[0]), 0, 3, self.pad)
+        return np.asarray(1.01 * UNIT_ROUNDOFF * (wide[2:] + wide[:-2]) * self.input_rate_hz / 2)
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """Each padding."""
-        return [cls(), cls(pad="edge"), cls(pad="valid")]
+        return [cls(), cls(pad="zero"), cls(pad="valid")]

@@ -1,61 +1,76 @@
-"""A filter of finite impulse response."""
+"""Filters of finite impulse response, designed by a window."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from corrente.format import Format
-from corrente_pipelines.band import Band
-from corrente_pipelines.numerics.design import hamming_taps
-from corrente_pipelines.tapped import Tapped
+from corrente.format import Format, Items
+from corrente_pipelines import reference
+from corrente_pipelines.design import windowed_taps
+from corrente_pipelines.frequency_filter import FrequencyFilter
+from corrente_pipelines.numerics import direct
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.windowed import WindowedOverTime
 
 
-class Fir(Band, Tapped):
-    """Correlation with `taps` taps that let a band of frequencies pass, without any shift in time.
+class Fir(WindowedOverTime, FrequencyFilter):
+    """Correlation with `taps` taps of linear phase: `y[n] = sum_k w[k] x[n + k - K // 2]`.
 
-    The taps are those of the ideal filter under a Hamming window (`scipy.signal.firwin`); about
-    `3.3 / taps` of the rate lies between what passes and what is stopped, 53 dB down. They are
-    symmetric, so that correlation and convolution are the same. The gain is 1 in the pass band: at
-    0 Hz, at half the rate, or in the middle of the band.
+    The taps are those of `scipy.signal.firwin`: the ideal filter's under a Hamming window, scaled
+    to a gain of exactly 1 at 0 Hz, at half the rate (`high_hz`) or in the band's middle. They are
+    symmetric, so nothing is flipped and, for an odd number, nothing is shifted in time. `low_hz`
+    keeps what lies below it, `high_hz` what lies above. Sums are float64.
     """
 
     op: Literal["fir"] = "fir"
-    taps: Annotated[int, Field(ge=1, le=1 << 16)] = 129
-    max_delay: Annotated[int, Field(ge=0, le=1 << 24)] | None = None
-    """How many items more than it must an output may wait; the direct sums make none wait."""
+    taps: Annotated[int, Field(ge=3, le=1 << 16)] = 129
 
     @model_validator(mode="after")
-    def _type_one(self) -> Self:
+    def _odd_for_high(self) -> Self:
         if self.high_hz is not None and self.taps % 2 == 0:
             raise ValueError(
-                f"a high-pass has an odd number of taps (an even one stops half the rate), "
-                f"got {self.taps}; use {self.taps + 1}"
+                f"taps must be odd with high_hz, got {self.taps}: an even number of symmetric "
+                f"taps has no gain at half the rate; use {self.taps + 1}"
             )
         return self
 
-    def output(self, *formats: Format) -> Format:
-        """The same channels."""
-        self.check_rate(formats[0])
-        return super().output(*formats)
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return windowed_taps(self.taps, self.cutoffs_hz, self.passes, self.input_rate_hz)
 
     def window(self) -> tuple[int, ...]:
-        """As many items as taps."""
+        """The taps."""
         return (self.taps,)
 
-    def make_taps(self) -> NDArray[np.float64]:
-        """A windowed ideal filter."""
-        return hamming_taps(self.taps, *self.design, self.input_rate_hz)
+    def output(self, *formats: Format) -> Format:
+        """The same channels."""
+        self.check_cutoffs(formats[0])
+        return self.slid(formats[0])
+
+    def over_time(self, items: Items) -> Items:
+        """Direct sums."""
+        return direct.along_time_widely(items, self._weights)
+
+    def reference(self, *x: Items) -> Items:
+        """The definition."""
+        return reference.correlate(x[0], self._weights, self.pad)
+
+    def tolerance(self, *x: Items) -> Bound:
+        """The rounding of the input to float32."""
+        magnitudes = reference.magnitudes(x[0])
+        sums = reference.correlate(magnitudes, np.abs(self._weights), self.pad)
+        return 1.01 * UNIT_ROUNDOFF * sums
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """Each kind of band, odd and even, each padding."""
+        """Each kind; even and odd; each padding."""
         return [
-            cls(low_hz=0.1, taps=9),
-            cls(low_hz=0.2, taps=1),
-            cls(high_hz=0.3, taps=15, pad="edge"),
-            cls(band_hz=(0.05, 0.15), taps=32, pad="valid"),
-            cls(band_hz=(0.1, 0.4)),
+            cls(low_hz=0.1, taps=4),
+            cls(high_hz=0.2, taps=5, pad="edge"),
+            cls(band_hz=(0.1, 0.3), taps=12, pad="valid"),
+            cls(band_hz=(0.05, 0.2)),
         ]

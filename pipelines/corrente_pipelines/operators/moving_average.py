@@ -53,9 +53,8 @@ class MovingAverage(Windowed):
         return self._mean(x[0].astype(np.float64))
 
     def tolerance(self, *x: Items) -> Bound:
-        """An item goes through at most 2 log2(K) additions, each axis, and the division."""
-        steps = 2 * 2 * self.size.bit_length() + 4
-        return steps * UNIT_ROUNDOFF * self._mean(reference.magnitudes(x[0]))
+        """The rounding of the input to float32, and on frames that of the columns' means."""
+        return 3 * UNIT_ROUNDOFF * self._mean(reference.magnitudes(x[0]))
 
     def _mean(self, x: Items) -> Items:
         w = np.full(self.size, 1 / self.size)

@@ -4,147 +4,162 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from pydantic import Field
 
 from corrente.format import Format, FormatError, Items, Kind
-from corrente_pipelines.fields import Hertz
-from corrente_pipelines.numerics.design import kaiser_taps
+from corrente_pipelines.design import resampling_taps
 from corrente_pipelines.numerics.padding import floats
-from corrente_pipelines.numerics.polyphase import resampled
+from corrente_pipelines.numerics.polyphase import polyphase
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated, State
-from corrente_pipelines.reference import magnitudes
+from corrente_pipelines.reference import correlate, magnitudes
 
-LARGEST = 2048
-"""What both numbers of the fraction between the rates may be at most."""
+MAX_TERM = 10_000
+"""The largest numerator or denominator of a ratio: the kernel has 20 taps for each."""
 
-ZEROS = 10
-"""Zero crossings of the kernel on each side, at the lower of the two rates."""
+MAX_RATIO = 1000
 
 
-class _Tail(NamedTuple):
-    items: NDArray[np.float32]
-    first: int  # the index of the first of them
-    output: int  # the index of the next output
+class _Waiting(NamedTuple):
+    """The items that outputs to come are made of, float32; their first one's and the next output's
+    index."""
+
+    items: Items
+    position: int
+    output: int
 
 
 class Resample(Rated):
-    """`y[k] = sum_m w[half + k down - m up] x[m]`, `rate_hz / rate = up / down` in lowest terms.
+    """The signal at `rate_hz`, filtered against aliasing: output k lies at item `k down / up`.
 
-    `w` is the ideal low-pass at half the lower of the two rates under a Kaiser window of shape 5,
-    10 zero crossings to each side: what `scipy.signal.resample_poly` computes. Output k lies at
-    item `k down / up` of the input, exactly; before the first and behind the last item lie zeros.
+    `up / down` is the ratio of the new rate to the old one in lowest terms.
+    `y[k] = sum_i h[k down - i up] x[i]`, 0 beyond both ends. The kernel h is that of
+    `scipy.signal.resample_poly`: `up` times `firwin(2 L + 1, 1 / max(up, down))` under a Kaiser
+    window with beta 5.0, `L = 10 max(up, down)`. Sums are float64.
+    An output leaves once item `k down / up + L // up`, rounded up, is there.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = ("signal",)
 
     op: Literal["resample"] = "resample"
-    rate_hz: Hertz
+    rate_hz: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+
+    @cached_property
+    def _ratio(self) -> Fraction:
+        return _ratio(self.rate_hz, self.input_rate_hz)
+
+    @cached_property
+    def _half(self) -> int:
+        """Half the kernel's length; a ratio of 1 changes nothing."""
+        return 0 if self._ratio == 1 else 10 * max(self._ratio.numerator, self._ratio.denominator)
+
+    @cached_property
+    def _kernel(self) -> NDArray[np.float64]:
+        if self._ratio == 1:
+            return np.ones(1)
+        return resampling_taps(self._ratio.numerator, self._ratio.denominator)
 
     def output(self, *formats: Format) -> Format:
-        """The same channels at that rate."""
+        """The same channels at the new rate."""
         (format,) = formats
-        ratio = self._exactly(format.rate_hz)
-        if max(ratio.numerator, ratio.denominator) > LARGEST:
-            raise FormatError(
-                f"{self.rate_hz:g} Hz are {ratio.numerator}/{ratio.denominator} of the input's "
-                f"{format.rate_hz:g} Hz; choose a rate with numbers up to {LARGEST} there"
-            )
+        ratio = _ratio(self.rate_hz, format.rate_hz)
         stride = format.stride / ratio
         return replace(format, dtype="float32", rate_hz=self.rate_hz, stride=stride)
 
     def start(self, *formats: Format, index: int = 0) -> State:
-        """No item yet."""
-        up, down = self._up_down
-        empty = np.empty((0, formats[0].channels), np.float32)
-        return _Tail(empty, index, -(-index * up // down))
+        """No item; what lies before the index counts as zero."""
+        none = np.empty((0, *formats[0].shape), np.float32)
+        return _Waiting(none, index, ceil(index * self._ratio))
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
-        """Outputs for which all items up to `delay` behind them have come."""
-        up, down = self._up_down
-        items = np.concatenate([state.items, floats(blocks[0])])
-        stop = (state.first + len(items) - 1 - self._reach) * up // down + 1
-        y = self._outputs(items, state, max(0, stop - state.output))
-        output = state.output + len(y)
-        # What the next output needs no more is left out; copied, to keep no block alive.
-        passed = min(max(output * down // up - self._reach - state.first, 0), len(items))
-        return _Tail(items[passed:].copy(), state.first + passed, output), y
+        """Outputs whose items are all there."""
+        items = np.concatenate([state.items, blocks[0].astype(np.float32, copy=False)])
+        last = state.position + len(items) - 1
+        ready = (last - self._reach) * self._ratio // 1 + 1
+        y = self._between(items, state, ready)
+        output = max(ready, state.output)
+        up, down = self._ratio.numerator, self._ratio.denominator
+        passed = -((self._half - output * down) // up) - state.position
+        passed = min(max(passed, 0), len(items))
+        # Copied: a view would keep the whole block alive.
+        return _Waiting(items[passed:].copy(), state.position + passed, output), y
 
     def finish(self, state: State) -> Items | None:
-        """Outputs that lie before the end, or less than an item behind the last one."""
-        up, down = self._up_down
-        stop = -(-(state.first + len(state.items)) * up // down)
-        return self._outputs(state.items, state, max(0, stop - state.output))
+        """Outputs that lie before the end."""
+        end = state.position + len(state.items)
+        return self._between(state.items, state, ceil(end * self._ratio))
+
+    def _between(self, items: Items, state: _Waiting, stop: int) -> Items:
+        """Outputs from the state's next one up to `stop`."""
+        up, down = self._ratio.numerator, self._ratio.denominator
+        offset = state.output * down - state.position * up
+        count = max(stop - state.output, 0)
+        return polyphase(floats(items), self._kernel, up, down, offset, count)
+
+    @property
+    def _reach(self) -> int:
+        """How many whole items the kernel reaches beyond its centre."""
+        return self._half // self._ratio.numerator
 
     def delay(self, *formats: Format) -> int:
-        """Items behind an output under the kernel."""
-        return _reach(self._exactly(formats[0].rate_hz))
+        """Half the kernel, in whole items."""
+        return self._reach
 
     def receptive_field(self, *formats: Format) -> int:
-        """Items under the kernel."""
-        return 2 * self.delay(*formats) + 1
+        """The items under the kernel."""
+        return 2 * self._reach + 1
 
     def algorithm(self, *formats: Format) -> str:
-        """Only what is kept is computed, of nothing but what came."""
+        """Only the taps that meet an item, and the items that make an output."""
         return "polyphase"
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
-        return self._defined(x[0].astype(np.float64), self._taps)
+        return self._defined(x[0].astype(np.float64), self._kernel)
 
     def tolerance(self, *x: Items) -> Bound:
         """The rounding of the input to float32."""
-        return 2 * UNIT_ROUNDOFF * self._defined(magnitudes(x[0]), np.abs(self._taps))
+        return np.asarray(
+            1.01 * UNIT_ROUNDOFF * self._defined(magnitudes(x[0]), np.abs(self._kernel))
+        )
 
-    def _defined(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
-        up, down = self._up_down
-        half = w.size // 2
-        y = np.zeros((-(-len(x) * up // down), x.shape[1]))
-        with np.errstate(invalid="ignore", over="ignore"):
-            for k in range(len(y)):
-                m = np.arange(len(x))[max(0, -((half - k * down) // up)) :][: 2 * self._reach + 1]
-                m = m[np.abs(k * down - m * up) <= half]
-                y[k] = (w[half + k * down - m * up, np.newaxis] * x[m]).sum(axis=0)
-        return y
-
-    def _outputs(self, items: Items, state: _Tail, count: int) -> Items:
-        up, down = self._up_down
-        return resampled(items, self._taps, up, down, state.first, state.output, count)
-
-    @cached_property
-    def _taps(self) -> NDArray[np.float64]:
-        if self._reach == 0:
-            return np.ones(1)
-        up, longer = self._up_down[0], max(self._up_down)
-        return up * kaiser_taps(2 * ZEROS * longer + 1, 1 / longer, 5.0)
-
-    @cached_property
-    def _up_down(self) -> tuple[int, int]:
-        return self._exactly(self.input_rate_hz).as_integer_ratio()
-
-    @cached_property
-    def _reach(self) -> int:
-        return _reach(Fraction(*self._up_down))
-
-    def _exactly(self, input_rate_hz: float) -> Fraction:
-        """The fraction between the rates as they are written: 29.97 is 2997/100."""
-        return Fraction(repr(self.rate_hz)) / Fraction(repr(input_rate_hz))
+    def _defined(self, x: Items, h: NDArray[np.float64]) -> Items:
+        """`up - 1` zeros behind every item, under the kernel; every `down`-th of that."""
+        up, down = self._ratio.numerator, self._ratio.denominator
+        spread = np.zeros((len(x) * up, *x.shape[1:]))
+        spread[::up] = x
+        return correlate(spread, h[::-1], "zero")[::down]
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """Of an input at 1 Hz: to more and to less, by whole numbers and by fractions."""
-        return [
-            cls(rate_hz=1),
-            cls(rate_hz=2),
-            cls(rate_hz=0.5),
-            cls(rate_hz=1.5),
-            cls(rate_hz=0.4),
-        ]
+        """The same, higher, lower, a fraction of both."""
+        return [cls(rate_hz=1), cls(rate_hz=2), cls(rate_hz=0.25), cls(rate_hz=1.5)]
 
 
-def _reach(ratio: Fraction) -> int:
-    """Items of the input to each side of an output that it is made of; none at the same rate."""
-    return 0 if ratio == 1 else ceil(ZEROS / min(ratio, Fraction(1)))
+def _ratio(new_hz: float, old_hz: float) -> Fraction:
+    """The ratio in lowest terms; raises `FormatError` where it is not one of small numbers."""
+    exact = Fraction(new_hz) / Fraction(old_hz)
+    if not Fraction(1, MAX_RATIO) <= exact <= MAX_RATIO:
+        raise FormatError(
+            f"{new_hz:g} Hz is more than {MAX_RATIO} times away from {old_hz:g} Hz; "
+            "put another resample before it, to a rate between the two"
+        )
+    ratio = exact.limit_denominator(MAX_TERM)
+    # Rates that are no whole numbers are rounded, those behind a changed stride twice.
+    if abs(ratio - exact) > exact * Fraction(1, 10**12) or ratio.numerator > MAX_TERM:
+        raise FormatError(
+            f"{new_hz} Hz from {old_hz} Hz is no ratio of whole numbers up to {MAX_TERM}; "
+            f"use {_simple(exact) * old_hz:.12g} Hz"
+        )
+    return ratio
+
+
+def _simple(ratio: Fraction) -> float:
+    """One of few digits close by."""
+    if ratio < 1:
+        return 1 / _simple(1 / ratio)
+    return float(ratio.limit_denominator(10))

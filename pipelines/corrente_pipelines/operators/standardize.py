@@ -1,121 +1,132 @@
-"""Signals of mean 0 and deviation 1."""
+"""Items in standard deviations from a mean that forgets."""
 
 from collections.abc import Sequence
-from math import ceil, exp, log, prod
-from typing import ClassVar, Literal, NamedTuple, Self
+from math import ceil, exp
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from pydantic import Field
 
 from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
-from corrente_pipelines.fields import Seconds
-from corrente_pipelines.numerics import recursive
+from corrente_pipelines.numerics.padding import doubles
+from corrente_pipelines.numerics.recursive import standard_scores
 from corrente_pipelines.operator import Bound, Rated, State
 
-Doubles = NDArray[np.float64]
+TIME_CONSTANTS = 37
+"""After so many time constants a weight is below 2^-53."""
 
-LONGEST = 1 << 30
-"""Items after which the start is forgotten, at most."""
-
-FORGOTTEN = 2.0**-27
-"""What it still counts for then."""
+ROUNDOFF = 2.0**-53
 
 
-class _Memory(NamedTuple):
+class _Moments(NamedTuple):
+    """The sum of weights; per channel, mean, weighted sum of squared deviations, last item."""
+
     weight: float
     mean: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    last: NDArray[np.float32]
+    square: NDArray[np.float64]
+    last: NDArray[np.float64]
 
 
 class Standardize(Rated):
-    """`y[n] = (x[n] - m[n]) / s[n]`: less the mean, divided by the deviation, of what came so far.
+    """`y[n] = (x[n] - mean[n]) / std[n]`, per channel; 0 where the deviation is 0.
 
-    Items count the less the longer ago they are: `exp(-1)` after `time_constant_s`. With the
-    weights `w[k] = r^(n - k)`, `m = sum_k w x / sum_k w` and `s^2 = sum_k w (x - m)^2 / sum_k w`,
-    in float64. Where nothing has varied yet, `y` is 0. An item that is not finite is taken for the
-    last finite one of its channel (`on_nonfinite: hold`).
+    Mean and variance are those of all items up to n, weighted with `a^(n - i)` and divided by the
+    sum of the weights: `mean[n] = sum_i a^(n-i) x[i] / sum_i a^(n-i)`, the variance likewise of
+    `(x[i] - mean[n])^2`. `a = exp(-1 / (time_constant_s rate_hz))`: an item weighs 1/e after the
+    time constant. All in float64, brought forward from item to item (West, Updating mean and
+    variance estimates, 1979). An item that is not finite is replaced, per channel, by the last
+    finite one (`on_nonfinite: hold`); by 0 before any.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = ("signal",)
     is_recursive: ClassVar[bool] = True
 
     op: Literal["standardize"] = "standardize"
-    time_constant_s: Seconds = 10.0
+    time_constant_s: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
     on_nonfinite: Literal["hold"] = "hold"
+
+    @property
+    def _time_constant(self) -> float:
+        """In items."""
+        return self.time_constant_s * self.input_rate_hz
 
     def output(self, *formats: Format) -> Format:
         """The same channels."""
         (format,) = formats
-        if self.receptive_field(format) > LONGEST:
-            raise FormatError("time_constant_s is too long for that rate; put decimate before it")
+        items = self.time_constant_s * format.rate_hz
+        if not 1 <= items <= 1e9:
+            raise FormatError(
+                f"a time constant of {self.time_constant_s:g} s is {items:g} items at "
+                f"{format.rate_hz:g} Hz; use one of 1 to 1e9 items"
+            )
         return replace(format, dtype="float32")
 
     def start(self, *formats: Format, index: int = 0) -> State:
-        """Nothing has come yet."""
+        """No weight."""
         channels = formats[0].channels
-        return _Memory(0.0, np.zeros(channels), np.zeros(channels), np.zeros(channels, np.float32))
+        return _Moments(0.0, np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """Item by item."""
-        items, last = recursive.hold(blocks[0], state.last)
-        mean, spread = state.mean.copy(), state.spread.copy()
-        weight, y = recursive.standard_scores(items, self._keep, state.weight, mean, spread)
-        return _Memory(weight, mean, spread, last), y
+        arrays = [state.mean.copy(), state.square.copy(), state.last.copy()]
+        keep = exp(-1 / self._time_constant)
+        y, weight = standard_scores(doubles(blocks[0]), keep, state.weight, *arrays)
+        return _Moments(weight, *arrays), y
 
     def receptive_field(self, *formats: Format) -> int:
-        """After 19 time constants an item counts for 2^-27."""
-        return ceil(-log(FORGOTTEN) * self.time_constant_s * formats[0].rate_hz) + 1
+        """So many items that the weight before them is less than a rounding."""
+        return ceil(TIME_CONSTANTS * self._time_constant)
 
     def state_bytes(self, *formats: Format) -> int:
-        """Two sums and the last item."""
-        return prod(formats[0].shape) * 20 + 8
+        """Three numbers a channel, and the weight."""
+        return (3 * formats[0].channels + 1) * 8
 
     def algorithm(self, *formats: Format) -> str:
-        """Means and deviations in float64."""
-        return "recursion"
+        """From item to item."""
+        return "recursive"
 
     def reference(self, *x: Items) -> Items:
-        """The definition, item by item over all that came before."""
-        mean, deviation, _ = self._moments(reference.held(x[0]))
-        return np.divide(-mean, deviation, out=np.zeros(mean.shape), where=deviation > 0)
+        """The definition."""
+        deviation, std, _ = self._defined(reference.held(x[0]))
+        return np.divide(deviation, std, out=np.zeros(std.shape), where=std > 0)
 
     def tolerance(self, *x: Items) -> Bound:
-        """What is forgotten still counts for 2^-27 of the weights; no score exceeds their root."""
-        items = reference.held(x[0])
-        largest = np.maximum.accumulate(np.abs(items), axis=0)
-        _, deviation, weight = self._moments(items)
-        most = np.broadcast_to(2 * np.sqrt(weight), items.shape)
-        scores = np.divide(largest, deviation, out=most / FORGOTTEN, where=deviation > 0)
-        return np.asarray(np.minimum(4 * FORGOTTEN * scores, most))
+        """Float64 rounding of mean and variance, for the largest item so far.
 
-    def _moments(self, x: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-        """Of all items up to each: the mean, less that item; the deviation; the weights' sum.
-
-        Items of a weight below `exp(-45)`, which float64 does not see, are left out.
+        It counts against the deviation: where that is 2^-53 of the offset, nothing is left to say
+        but that no item of weight 1 lies further off than the root of all weights.
         """
-        if len(x) == 0:
-            return x, x, x
-        window = min(len(x), ceil(45 * self.time_constant_s * self.input_rate_hz) + 1)
-        w = np.power(self._keep, np.arange(window - 1, -1, -1.0))
-        before = np.zeros((window - 1, x.shape[1]))
-        came = sliding_window_view(np.r_[before[:, 0], np.ones(len(x))], window, axis=0)
-        seen = sliding_window_view(np.concatenate([before, x]), window, axis=0)
-        distances = seen - x[..., np.newaxis]
-        weights = (w * came)[:, np.newaxis]
-        weight = weights.sum(axis=-1)
-        mean = (weights * distances).sum(axis=-1) / weight
-        spread = (weights * (distances - mean[..., np.newaxis]) ** 2).sum(axis=-1) / weight
-        return mean, np.sqrt(spread), weight
+        held = reference.held(x[0])
+        deviation, std, weights = self._defined(held)
+        largest = np.maximum.accumulate(np.abs(held), axis=0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = largest / std
+            score = np.abs(deviation) / std
+            bound = 32 * (1 + self._time_constant) * ROUNDOFF * ratio * (1 + score * ratio)
+        most = 2 * np.sqrt(weights)
+        return np.asarray(np.where(np.isfinite(bound), np.minimum(bound, most), most))
 
-    @property
-    def _keep(self) -> float:
-        return exp(-1 / (self.time_constant_s * self.input_rate_hz))
+    def _defined(self, x: Items) -> tuple[Items, Items, Items]:
+        """Deviation from the mean, standard deviation, sum of weights.
+
+        Weights below 2^-70 are left out.
+        """
+        lags = range(min(len(x), ceil(50 * self._time_constant)))
+        weights, mean, variance = np.zeros((len(x), 1)), np.zeros(x.shape), np.zeros(x.shape)
+        for lag in lags:
+            weight = exp(-lag / self._time_constant)
+            weights[lag:] += weight
+            mean[lag:] += weight * x[: len(x) - lag]
+        mean /= weights
+        for lag in lags:
+            weight = exp(-lag / self._time_constant)
+            variance[lag:] += weight * (x[: len(x) - lag] - mean[lag:]) ** 2
+        return x - mean, np.sqrt(variance / weights), weights
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """At once, soon, slowly."""
-        return [cls(time_constant_s=0.5), cls(time_constant_s=3), cls()]
+        """The shortest at 1 Hz, and longer ones."""
+        return [cls(time_constant_s=1), cls(time_constant_s=4.5), cls(time_constant_s=8)]
