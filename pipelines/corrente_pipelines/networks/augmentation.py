@@ -1,4 +1,4 @@
-"""Images turned, stretched, moved, sheared and bent at random, as handwriting is.
+"""What training changes at random: images distorted as handwriting is, windows cut anywhere.
 
 Needs the extra `train`.
 """
@@ -10,9 +10,32 @@ Needs the extra `train`.
 
 from dataclasses import dataclass
 from math import radians
+from typing import Protocol
 
 import torch
 from torch.nn import functional
+
+
+class Augmentation(Protocol):
+    """A random change that leaves the class what it is."""
+
+    def apply(self, items: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+        """The items (n, C, …), each changed in its own way."""
+        ...
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Windows of `size` items, cut anywhere out of recordings."""
+
+    size: int
+
+    def apply(self, items: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+        """A window (n, C, size) of each recording (n, C, length)."""
+        n, _, length = items.shape
+        starts = torch.randint(length - self.size + 1, (n,), generator=random)
+        every = items.unfold(2, self.size, 1)
+        return every[torch.arange(n), :, starts]
 
 
 @dataclass(frozen=True)
