@@ -179,8 +179,8 @@ def rolling(operator: Classify, x: np.ndarray, sizes: list[int], index: int = 0)
 
 
 def test_slopes_are_told_apart_as_worked_by_hand() -> None:
-    # Up by 1 an item, four times, then down again. Halved, a step of two items answers with 1:
-    # the mean of two maxima is 1 where the window only rises, and of the logits 2 and 0.
+    # Up by 1 an item, then down. A rise over two items is 2, halved by the preprocessing: where a
+    # window only rises both maxima are 1, and so is their mean; the logits are 2 and 0.
     x = np.array([0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, -1], np.float32)[:, np.newaxis]
     sure = 1 / (1 + np.exp(-2))
     # The window 3, 4, 5, 4, 3, 2: responses 1, 0, -1, -1, so the maxima 1, 0 and 0, 1: a tie.
