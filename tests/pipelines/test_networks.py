@@ -210,8 +210,7 @@ def test_a_network_over_time_has_the_shapes_worked_by_hand() -> None:
         (3,),
     ]
     assert OVER_TIME.arrays["conv1.kernels"] == (3, 3, 2)
-    # 3 (3 * 2 + 1) + 4 (4 * 3 + 1) + 3 (4 + 1)
-    assert OVER_TIME.parameters == 21 + 52 + 15
+    assert OVER_TIME.parameters == 3 * (3 * 2 + 1) + 4 * (4 * 3 + 1) + 3 * (4 + 1)
 
 
 def test_the_reference_over_time_is_what_scipy_correlates_pools_and_averages() -> None:
@@ -221,10 +220,10 @@ def test_the_reference_over_time_is_what_scipy_correlates_pools_and_averages() -
 
     def conv(x: NDArray[Any], kernels: NDArray[Any], bias: NDArray[Any]) -> NDArray[Any]:
         maps = [
-            sum(np.correlate(x[:, c], kernel[:, c], mode="valid") for c in range(x.shape[1]))
+            [np.correlate(x[:, c], kernel[:, c], mode="valid") for c in range(x.shape[1])]
             for kernel in kernels
         ]
-        return np.stack(maps, axis=1) + bias
+        return np.asarray(np.sum(maps, axis=1).T + bias)
 
     for item, found in zip(items, probabilities(model, items), strict=True):
         x = item.astype(float) * [0.5, 0.25] + [0, 0.1]

@@ -92,7 +92,11 @@ def rewrite_card(file: Path, change: Callable[[dict[str, Any]], object]) -> None
         ("labels", ["dark", ""], "labels.1: "),
         ("labels", ["x" * 65, "y"], "labels.0: "),
         ("preprocessing", {"scale": float("nan")}, "preprocessing.scale.float: "),
-        ("preprocessing", {"offset": [0, 0]}, "preprocessing.offset must be one number or 1, got 2"),
+        (
+            "preprocessing",
+            {"offset": [0, 0]},
+            "preprocessing.offset must be one number or 1, got 2",
+        ),
         ("preprocessing", {"mean": 0}, "preprocessing.mean: "),
         ("provenance", {}, "provenance.data: "),
         ("version", 2, "version: "),

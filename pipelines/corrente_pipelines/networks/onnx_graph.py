@@ -31,7 +31,9 @@ def graph(model: Model) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Mul", ["items", "scale"], ["scaled"]),
         helper.make_node("Add", ["scaled", "offset"], ["shifted"]),
-        helper.make_node("Transpose", ["shifted"], ["input"], perm=[0, axes + 1, *range(1, axes + 1)]),
+        helper.make_node(
+            "Transpose", ["shifted"], ["input"], perm=[0, axes + 1, *range(1, axes + 1)]
+        ),
     ]
     source = "input"
     for row in rows:

@@ -177,10 +177,10 @@ def _check_fit(wanted: tuple[int, ...], format: Format) -> None:
 
 def _check_signal(channels: int, format: Format) -> None:
     if format.kind != "signal":
-        raise FormatError(f"the network takes signals of {channels} channels, gets frames")
+        raise FormatError(f"the network takes signals of ({channels},), gets frames")
     if format.channels != channels:
         raise FormatError(
-            f"the network takes signals of {channels} channels, gets {format.channels}; "
+            f"the network takes signals of ({channels},), gets {format.shape}; "
             "publish the channels that it was trained on, or train one for yours"
         )
 

@@ -31,7 +31,9 @@ def read_motions(split: Literal["TRAIN", "TEST"]) -> Motions:
     _, data = _path(split).read_text("ascii").split("@data\n")
     # A line is 'x,x,...\nx,x,...',Label: the channels one by one, parted by a backslash and an n.
     rows = list(csv.reader(data.splitlines(), quotechar="'"))
-    recordings = [np.loadtxt(channels.split("\\n"), np.float32, delimiter=",").T for channels, _ in rows]
+    recordings = [
+        np.loadtxt(channels.split("\\n"), np.float32, delimiter=",").T for channels, _ in rows
+    ]
     classes = [LABELS.index(label.lower()) for _, label in rows]
     return Motions(np.stack(recordings), np.array(classes))
 
