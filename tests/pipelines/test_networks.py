@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from scipy.ndimage import correlate, maximum_filter
 from scipy.special import softmax
 
+from corrente_pipelines.networks.activity import activity
 from corrente_pipelines.networks.layers import Conv, Dense, Network, Row
 from corrente_pipelines.networks.lenet5 import lenet5
 from corrente_pipelines.networks.model import Model, ModelError, Preprocessing, Provenance
@@ -36,6 +37,53 @@ MIXED = Network.model_validate(
     }
 )
 
+# The same over time, and a mean of what is left; dropout does nothing.
+OVER_TIME = Network.model_validate(
+    {
+        "input": [24, 2],
+        "layers": [
+            {"layer": "conv", "filters": 3, "size": 3, "stride": 2},
+            {"layer": "relu"},
+            {"layer": "max_pool", "size": 2, "stride": 1},
+            {"layer": "conv", "filters": 4, "size": 4},
+            {"layer": "global_average_pool"},
+            {"layer": "dropout", "rate": 0.5},
+            {"layer": "dense", "units": 3},
+            {"layer": "softmax"},
+        ],
+    }
+)
+FLATTENED_OVER_TIME = Network.model_validate(
+    {
+        "input": [9, 3],
+        "layers": [
+            {"layer": "conv", "filters": 4, "size": 2},
+            {"layer": "max_pool", "size": 3, "stride": 2},
+            {"layer": "flatten"},
+            {"layer": "dense", "units": 2},
+            {"layer": "softmax"},
+        ],
+    }
+)
+AVERAGED_FRAMES = Network.model_validate(
+    {
+        "input": [6, 5, 2],
+        "layers": [
+            {"layer": "conv", "filters": 3, "size": 2},
+            {"layer": "global_average_pool"},
+            {"layer": "softmax"},
+        ],
+    }
+)
+NETWORKS = {
+    "mixed": MIXED,
+    "lenet5": lenet5,
+    "over-time": OVER_TIME,
+    "flattened-over-time": FLATTENED_OVER_TIME,
+    "averaged-frames": AVERAGED_FRAMES,
+    "activity": activity,
+}
+
 
 def random_model(network: Network, seed: int = 0) -> Model:
     """Weights as training begins with (He et al. 2015, eq. 10): sums neither grow nor fade.
@@ -48,14 +96,23 @@ def random_model(network: Network, seed: int = 0) -> Model:
         for name, shape in network.arrays.items()
     }
     labels = tuple(f"class {k}" for k in range(network.output[0]))
-    return Model(network, labels, Preprocessing(scale=0.5, offset=-0.25), NOWHERE, arrays)
+    return Model(network, labels, preprocessing(network), NOWHERE, arrays)
+
+
+def preprocessing(network: Network) -> Preprocessing:
+    """Over time another one for each channel."""
+    if network.axes == 2:
+        return Preprocessing(scale=0.5, offset=-0.25)
+    channels = range(network.input[-1])
+    scale = tuple(0.5 / (1 + channel) for channel in channels)
+    return Preprocessing(scale=scale, offset=tuple(0.1 * channel for channel in channels))
 
 
 def random_items(network: Network, n: int = 7) -> NDArray[np.float32]:
     return np.random.default_rng(1).normal(0, 2, (n, *network.input)).astype(np.float32)
 
 
-def network_of(*layers: dict[str, Any], shape: tuple[int, int, int] = (8, 8, 1)) -> Network:
+def network_of(*layers: dict[str, Any], shape: tuple[int, ...] = (8, 8, 1)) -> Network:
     return Network.model_validate({"input": shape, "layers": layers})
 
 
@@ -123,6 +180,60 @@ def test_layers_that_do_not_fit_are_named(layers: list[dict[str, Any]], fault: s
         network_of(*layers)
 
 
+@pytest.mark.parametrize(
+    ("layers", "fault"),
+    [
+        ([{"layer": "conv", "filters": 1, "size": 9}], "conv1: needs at least 9, gets a side of 8"),
+        ([{"layer": "max_pool", "size": 9, "stride": 1}], "max_pool1: needs at least 9, gets"),
+        ([{"layer": "dense", "units": 3}], "dense1: takes a vector"),
+        ([{"layer": "global_average_pool"}] * 2, "global_average_pool2: takes a map"),
+        ([{"layer": "dropout", "rate": 1}], "rate"),
+    ],
+)
+def test_layers_over_time_that_do_not_fit_are_named(
+    layers: list[dict[str, Any]], fault: str
+) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        network_of(*layers, shape=(8, 3))
+
+
+def test_a_network_over_time_has_the_shapes_worked_by_hand() -> None:
+    # (24 - 3) // 2 + 1 = 11; 11 - 2 + 1 = 10; 10 - 4 + 1 = 7.
+    assert [row.output for row in OVER_TIME.rows] == [
+        (11, 3),
+        (11, 3),
+        (10, 3),
+        (7, 4),
+        (4,),
+        (4,),
+        (3,),
+        (3,),
+    ]
+    assert OVER_TIME.arrays["conv1.kernels"] == (3, 3, 2)
+    assert OVER_TIME.parameters == 3 * (3 * 2 + 1) + 4 * (4 * 3 + 1) + 3 * (4 + 1)
+
+
+def test_the_reference_over_time_is_what_scipy_correlates_pools_and_averages() -> None:
+    model = random_model(OVER_TIME)
+    items = random_items(OVER_TIME)
+    a = {name: array.astype(float) for name, array in model.arrays.items()}
+
+    def conv(x: NDArray[Any], kernels: NDArray[Any], bias: NDArray[Any]) -> NDArray[Any]:
+        maps = [
+            [np.correlate(x[:, c], kernel[:, c], mode="valid") for c in range(x.shape[1])]
+            for kernel in kernels
+        ]
+        return np.asarray(np.sum(maps, axis=1).T + bias)
+
+    for item, found in zip(items, probabilities(model, items), strict=True):
+        x = item.astype(float) * [0.5, 0.25] + [0, 0.1]
+        x = np.maximum(conv(x, a["conv1.kernels"], a["conv1.bias"])[::2], 0)
+        x = maximum_filter(x, (2, 1))[1:]
+        x = conv(x, a["conv2.kernels"], a["conv2.bias"]).mean(axis=0)
+        x = a["dense1.weights"] @ x + a["dense1.bias"]
+        np.testing.assert_allclose(found, softmax(x), rtol=1e-10)
+
+
 def test_the_reference_is_what_scipy_correlates_pools_and_normalises() -> None:
     model = random_model(MIXED)
     items = random_items(MIXED)
@@ -147,7 +258,7 @@ def test_the_reference_is_what_scipy_correlates_pools_and_normalises() -> None:
         np.testing.assert_allclose(found, softmax(x), rtol=1e-10)
 
 
-@pytest.mark.parametrize("network", [MIXED, lenet5], ids=["mixed", "lenet5"])
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_onnx_runtime_gives_the_reference(network: Network) -> None:
     model = random_model(network)
     items = random_items(network)
@@ -204,6 +315,8 @@ def test_a_model_whose_parts_do_not_fit_is_refused() -> None:
         model_with(labels=("a", "b"))
     with pytest.raises(ModelError, match="different labels"):
         model_with(labels=("a", "b", "a"))
+    with pytest.raises(ModelError, match=r"preprocessing\.scale must be one number or 2, got 3"):
+        model_with(preprocessing=Preprocessing(scale=(1.0, 1.0, 1.0)))
     with pytest.raises(ModelError, match=r"missing: dense2\.bias"):
         model_with(arrays={name: x for name, x in arrays.items() if name != "dense2.bias"})
     with pytest.raises(ModelError, match="knows no arrays extra"):

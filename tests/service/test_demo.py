@@ -13,7 +13,8 @@ from corrente import Block
 from corrente.format import Items
 from corrente_pipelines import Pipeline
 from corrente_service.demo.daemon_process import daemon
-from corrente_service.demo.feed import Feed
+from corrente_service.demo.feed import Feed, motions
+from corrente_service.demo.motions import read_motions
 from corrente_service.demo.score import Score
 from corrente_service.demo.watch import Watch
 from tests.serving import corrente, write_specs
@@ -92,6 +93,18 @@ def test_an_event_that_moved_or_is_missing_is_seen_and_a_block_without_any_count
     assert watched(rows[:1], rows[1:]) == (8, 0, True)
     assert watched(rows[:1], rows[1:] + 0.25) == (8, 1, True)
     assert watched(rows[:0], rows[1:]) == (8, 1, True)
+
+
+def test_people_stand_run_walk_and_play_in_turn() -> None:
+    played, archive = motions(), read_motions("TEST")
+    assert played.items.shape == (4000, 6)
+    # The first line of the file: its first channel, and the beginning of the second.
+    np.testing.assert_allclose(played.items[:3, 0], [-0.740653, -0.740653, 10.208449])
+    np.testing.assert_array_equal(archive.recordings[0], played.items[:100])
+    assert archive.classes.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 10
+    np.testing.assert_array_equal(
+        archive.recordings[[10, 20, 30, 1]].reshape(400, 6), played.items[100:500]
+    )
 
 
 def test_the_score_counts_every_item_once() -> None:

@@ -1,7 +1,8 @@
 """The layers of a network as a spec: the source of truth of every form that a network takes.
 
-A map has the shape `(H, W, C)`, a vector `(n,)`. Kernels are `(filters, size, size, C)`, as
-everywhere in Corrente, and are correlated with the map, not flipped.
+A map has the shape `(H, W, C)`, or `(window, C)` in a network over time; a vector `(n,)`. Kernels
+are `(filters, size, size, C)`, as everywhere in Corrente, or `(filters, size, C)`; they are
+correlated with the map, not flipped.
 """
 
 from collections import Counter
@@ -27,7 +28,10 @@ class _Layer(BaseModel):
 
 
 class Conv(_Layer):
-    """Correlation with `filters` kernels of `size` x `size`, and a bias each; not padded."""
+    """Correlation with `filters` kernels, and a bias each; not padded.
+
+    A kernel is `size` x `size`, over time `size` long.
+    """
 
     layer: Literal["conv"] = "conv"
     filters: Size
@@ -36,12 +40,8 @@ class Conv(_Layer):
 
     def output(self, shape: Shape) -> Shape:
         """The shape of what comes out for an input of that shape."""
-        height, width, _ = _map(shape)
-        return (
-            _steps(height, self.size, self.stride),
-            _steps(width, self.size, self.stride),
-            self.filters,
-        )
+        *sides, _ = _map(shape)
+        return (*_steps(sides, self.size, self.stride), self.filters)
 
 
 class Relu(_Layer):
@@ -55,7 +55,10 @@ class Relu(_Layer):
 
 
 class MaxPool(_Layer):
-    """The largest value of every `size` x `size` square; what is left over at the end is cut."""
+    """The largest value under every window; what is left over at the end is cut.
+
+    A window is `size` x `size`, over time `size` long.
+    """
 
     layer: Literal["max_pool"] = "max_pool"
     size: Size
@@ -63,12 +66,8 @@ class MaxPool(_Layer):
 
     def output(self, shape: Shape) -> Shape:
         """The shape of what comes out for an input of that shape."""
-        height, width, channels = _map(shape)
-        return (
-            _steps(height, self.size, self.stride),
-            _steps(width, self.size, self.stride),
-            channels,
-        )
+        *sides, channels = _map(shape)
+        return (*_steps(sides, self.size, self.stride), channels)
 
 
 class Flatten(_Layer):
@@ -79,6 +78,27 @@ class Flatten(_Layer):
     def output(self, shape: Shape) -> Shape:
         """The shape of what comes out for an input of that shape."""
         return (prod(_map(shape)),)
+
+
+class GlobalAveragePool(_Layer):
+    """The mean of each channel over the whole map: a vector."""
+
+    layer: Literal["global_average_pool"] = "global_average_pool"
+
+    def output(self, shape: Shape) -> Shape:
+        """The shape of what comes out for an input of that shape."""
+        return (_map(shape)[-1],)
+
+
+class Dropout(_Layer):
+    """In training, values are zero with probability `rate`, the others grow; else nothing."""
+
+    layer: Literal["dropout"] = "dropout"
+    rate: Annotated[float, Field(ge=0, lt=1)]
+
+    def output(self, shape: Shape) -> Shape:
+        """The shape of what comes out for an input of that shape."""
+        return shape
 
 
 class Dense(_Layer):
@@ -103,7 +123,8 @@ class Softmax(_Layer):
         return _vector(shape)
 
 
-Layer = Annotated[Conv | Relu | MaxPool | Flatten | Dense | Softmax, Field(discriminator="layer")]
+AnyLayer = Conv | Relu | MaxPool | Flatten | GlobalAveragePool | Dropout | Dense | Softmax
+Layer = Annotated[AnyLayer, Field(discriminator="layer")]
 
 
 class Row(NamedTuple):
@@ -121,11 +142,14 @@ class Row(NamedTuple):
 
 
 class Network(BaseModel):
-    """Layers one behind the other, from items of shape `input`, `(H, W, C)`."""
+    """Layers one behind the other, from an input of shape `input`.
+
+    That is a frame, `(H, W, C)`, or a window over a signal, `(window, C)`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: tuple[Size, Size, Size]
+    input: Annotated[tuple[Size, ...], Field(min_length=2, max_length=3)]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1, max_length=MAX_LAYERS)]
 
     @cached_property
@@ -144,6 +168,11 @@ class Network(BaseModel):
             rows.append(Row(name, layer, output, _arrays(name, layer, shape)))
             shape = output
         return tuple(rows)
+
+    @property
+    def axes(self) -> int:
+        """Over how many axes a kernel slides: two on frames, one over time."""
+        return len(self.input) - 1
 
     @property
     def output(self) -> Shape:
@@ -176,18 +205,18 @@ def _arrays(name: str, layer: Layer, shape: Shape) -> dict[str, Shape]:
     """The shapes of the layer's arrays by name, for an input of that shape."""
     match layer:
         case Conv(filters=filters, size=size):
-            return {f"{name}.kernels": (filters, size, size, shape[-1]), f"{name}.bias": (filters,)}
+            sides = (size,) * (len(shape) - 1)
+            return {f"{name}.kernels": (filters, *sides, shape[-1]), f"{name}.bias": (filters,)}
         case Dense(units=units):
             return {f"{name}.weights": (units, shape[0]), f"{name}.bias": (units,)}
         case _:
             return {}
 
 
-def _map(shape: Shape) -> tuple[int, int, int]:
-    if len(shape) != 3:
-        raise ValueError(f"takes a map (H, W, C), gets {shape}")
-    height, width, channels = shape
-    return height, width, channels
+def _map(shape: Shape) -> Shape:
+    if len(shape) not in (2, 3):
+        raise ValueError(f"takes a map (H, W, C) or (window, C), gets {shape}")
+    return shape
 
 
 def _vector(shape: Shape) -> Shape:
@@ -196,8 +225,9 @@ def _vector(shape: Shape) -> Shape:
     return shape
 
 
-def _steps(length: int, size: int, stride: int) -> int:
-    """How many whole windows of `size`, `stride` apart, lie in `length`."""
-    if length < size:
-        raise ValueError(f"needs at least {size} x {size}, gets a side of {length}")
-    return (length - size) // stride + 1
+def _steps(sides: list[int], size: int, stride: int) -> Shape:
+    """How many whole windows of `size`, `stride` apart, lie along each side."""
+    if min(sides) < size:
+        needed = " x ".join([str(size)] * len(sides))
+        raise ValueError(f"needs at least {needed}, gets a side of {min(sides)}")
+    return tuple((side - size) // stride + 1 for side in sides)

@@ -19,12 +19,19 @@ class ModelError(ValueError):
 
 
 class Preprocessing(BaseModel):
-    """What is done to an item's values before the first layer: `items * scale + offset`."""
+    """What is done to an item's values before the first layer: `items * scale + offset`.
+
+    Each is one number, or one per channel; the same for all items, whatever they hold.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scale: FiniteFloat = 1.0
-    offset: FiniteFloat = 0.0
+    scale: FiniteFloat | tuple[FiniteFloat, ...] = 1.0
+    offset: FiniteFloat | tuple[FiniteFloat, ...] = 0.0
+
+    def apply(self, items: Array) -> Array:
+        """Items `(…, C)` in float64 as the first layer takes them."""
+        return np.asarray(items * np.asarray(self.scale) + np.asarray(self.offset))
 
 
 class Provenance(BaseModel):
@@ -62,6 +69,7 @@ class Model:
         classes = self.network.output[0]
         if len(self.labels) != classes or len(set(self.labels)) != classes:
             raise ModelError(f"{classes} classes need as many different labels, got {self.labels}")
+        _check_preprocessing(self.network, self.preprocessing)
         _check_names(self.network, self.arrays)
         for name, shape in self.network.arrays.items():
             _check_array(name, self.arrays[name], shape)
@@ -78,6 +86,15 @@ class Model:
             and self.preprocessing == other.preprocessing
             and all(np.array_equal(array, other.arrays[k]) for k, array in self.arrays.items())
         )
+
+
+def _check_preprocessing(network: Network, preprocessing: Preprocessing) -> None:
+    channels = network.input[-1]
+    for name, given in (("scale", preprocessing.scale), ("offset", preprocessing.offset)):
+        if isinstance(given, tuple) and len(given) != channels:
+            raise ModelError(
+                f"preprocessing.{name} must be one number or {channels}, got {len(given)}"
+            )
 
 
 def _check_names(network: Network, arrays: Mapping[str, Array]) -> None:

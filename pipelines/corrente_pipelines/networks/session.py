@@ -31,9 +31,10 @@ class Session:
         )
 
     def run(self, items: Array) -> Array:
-        """The class probabilities `(n, classes)` of finite items `(n, H, W, C)`, both float32.
+        """The class probabilities `(n, classes)` of finite items, both float32.
 
-        Other batches may give other bits: they agree to 1e-5.
+        Items are `(n, H, W, C)`, or windows `(n, window, C)`. Other batches may give other bits:
+        they agree to 1e-5.
         """
         (probabilities,) = self._session.run(None, {"items": items})
         return np.asarray(probabilities)

@@ -1,6 +1,7 @@
 """The torch module of a network, and its weights in and out.
 
-Needs the extra `train`. Inside, maps are (n, C, H, W) and kernels (N, C, h, w), as torch has them.
+Needs the extra `train`. Inside, channels come first, as torch has them: maps (n, C, H, W) or
+(n, C, window), kernels (N, C, h, w) or (N, C, size).
 """
 
 # torch is not installed everywhere.
@@ -16,9 +17,12 @@ import torch
 from torch import nn
 
 from corrente_pipelines.networks.layers import (
+    AnyLayer,
     Conv,
     Dense,
+    Dropout,
     Flatten,
+    GlobalAveragePool,
     MaxPool,
     Network,
     Relu,
@@ -31,7 +35,7 @@ from corrente_pipelines.networks.model import Array
 def build(network: Network) -> nn.Sequential:
     """The network as a torch module, its weights drawn by torch.
 
-    It takes preprocessed items (n, C, H, W); without its last layer (`module[:-1]`) it gives the
+    It takes preprocessed items, channels first; without its last layer (`module[:-1]`) it gives the
     logits of a classifier.
     """
     shapes = [network.input, *(row.output for row in network.rows)]
@@ -54,22 +58,35 @@ def read_arrays(module: nn.Module) -> dict[str, Array]:
 
 
 class _ChannelsLast(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """(n, C, H, W) as (n, H, W, C): what `flatten` flattens."""
+    """(n, C, …) as (n, …, C): what `flatten` flattens."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 3, 1)
+        return x.movedim(1, -1)
 
 
-def _layer(layer: Conv | Relu | MaxPool | Flatten | Dense | Softmax, shape: Shape) -> nn.Module:
+class _GlobalAverage(nn.Module):  # type: ignore[misc]  # torch's types are not read
+    """(n, C, …) to the means (n, C)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(2).mean(dim=2)
+
+
+def _layer(layer: AnyLayer, shape: Shape) -> nn.Module:
+    is_over_time = len(shape) == 2
     match layer:
         case Conv(filters=filters, size=size, stride=stride):
-            return nn.Conv2d(shape[-1], filters, size, stride)
+            conv = nn.Conv1d if is_over_time else nn.Conv2d
+            return conv(shape[-1], filters, size, stride)
         case Relu():
             return nn.ReLU()
         case MaxPool(size=size, stride=stride):
-            return nn.MaxPool2d(size, stride)
+            return (nn.MaxPool1d if is_over_time else nn.MaxPool2d)(size, stride)
         case Flatten():
             return nn.Sequential(_ChannelsLast(), nn.Flatten())
+        case GlobalAveragePool():
+            return _GlobalAverage()
+        case Dropout(rate=rate):
+            return nn.Dropout(rate)
         case Dense(units=units):
             return nn.Linear(shape[0], units)
         case Softmax():
@@ -83,13 +100,13 @@ def _torch_name(name: str) -> str:
 
 def _name(key: str, rank: int) -> str:
     layer, _ = key.split(".")
-    return f"{layer}.{ {1: 'bias', 2: 'weights', 4: 'kernels'}[rank] }"
+    return f"{layer}.{ {1: 'bias', 2: 'weights', 3: 'kernels', 4: 'kernels'}[rank] }"
 
 
 def _to_torch(array: Array) -> torch.Tensor:
-    return torch.tensor(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array)
+    return torch.tensor(np.moveaxis(array, -1, 1) if array.ndim > 2 else array)
 
 
 def _from_torch(tensor: torch.Tensor) -> Array:
     array: Array = tensor.detach().numpy()
-    return np.array(array.transpose(0, 2, 3, 1) if array.ndim == 4 else array, order="C")
+    return np.array(np.moveaxis(array, 1, -1) if array.ndim > 2 else array, order="C")

@@ -1,4 +1,4 @@
-"""Training a classifier by stochastic gradient descent on distorted images.
+"""Training a classifier by stochastic gradient descent on items changed at random.
 
 Needs the extra `train`.
 """
@@ -8,7 +8,8 @@ Needs the extra `train`.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from corrente_pipelines.networks.augmentation import Distortion
+from corrente_pipelines.networks.augmentation import Augmentation, Distortion
 from corrente_pipelines.networks.layers import Network
 from corrente_pipelines.networks.model import Array
 from corrente_pipelines.networks.torch_module import build, read_arrays
@@ -40,11 +41,11 @@ class Recipe:
     smoothing: float = 0.05
     averaging: float = 0.999
     seed: int = 0
-    distortion: Distortion = field(default_factory=Distortion)
+    augmentation: Augmentation = field(default_factory=Distortion)
 
 
 class Examples(NamedTuple):
-    """Preprocessed items (n, H, W, C) float32, and the class of each (n,)."""
+    """Preprocessed items (n, …, C) float32, and the class of each (n,)."""
 
     items: Array
     classes: Array
@@ -75,32 +76,41 @@ def epochs(
     batches = -(-len(items) // recipe.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * batches)
     for number in range(1, recipe.epochs + 1):
-        for chosen in torch.randperm(len(items), generator=random).split(recipe.batch):
-            distorted = recipe.distortion.apply(items[chosen], random)
-            logits = module[:-1](distorted)
-            loss = functional.cross_entropy(
-                logits, classes[chosen], label_smoothing=recipe.smoothing
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            average.update_parameters(module)
+        with _seeded(recipe.seed + number):  # what dropout draws from
+            for chosen in torch.randperm(len(items), generator=random).split(recipe.batch):
+                changed = recipe.augmentation.apply(items[chosen], random)
+                logits = module[:-1](changed)
+                loss = functional.cross_entropy(
+                    logits, classes[chosen], label_smoothing=recipe.smoothing
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                average.update_parameters(module)
         yield Epoch(number, _accuracy(average.module, selection), read_arrays(average.module))
 
 
 def _module(network: Network, seed: int) -> nn.Sequential:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with _seeded(seed):
         return build(network)
 
 
+@contextmanager
+def _seeded(seed: int) -> Generator[None]:
+    """Torch's own randomness, begun anew, and put back behind the block."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 def _tensors(examples: Examples) -> tuple[torch.Tensor, torch.Tensor]:
-    items = np.ascontiguousarray(examples.items.transpose(0, 3, 1, 2))
+    items = np.ascontiguousarray(np.moveaxis(examples.items, -1, 1))
     return torch.tensor(items), torch.tensor(examples.classes, dtype=torch.int64)
 
 
 def _accuracy(module: nn.Module, examples: Examples) -> float:
     items, classes = _tensors(examples)
+    module.eval()  # without dropout; what is given is an average, which is not trained
     with torch.no_grad():
         return float((module(items).argmax(dim=1) == classes).float().mean())

@@ -18,7 +18,7 @@ def demo(
         float | None, typer.Option(help="End by itself after so long; else with Ctrl-C.", min=1)
     ] = None,
 ) -> None:
-    """Publish a real electrocardiogram, a real video and real digits, and watch what comes back.
+    """Publish a real electrocardiogram, a video, motions and digits, and watch what comes back.
 
     The last line sums up. Exits with 0 only if nothing was lost and every bit is that of an offline
     run.

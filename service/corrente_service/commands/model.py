@@ -8,13 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from corrente_pipelines.networks.activity import activity
 from corrente_pipelines.networks.layers import Network, Shape
 from corrente_pipelines.networks.lenet5 import lenet5
 from corrente_pipelines.networks.model import Model, ModelError
 from corrente_pipelines.networks.weights import load_model
 from corrente_service.commands.appearance import plain_app
 
-NETWORKS = {"lenet5": lenet5}
+NETWORKS = {"activity": activity, "lenet5": lenet5}
 HEADINGS = ("layer", "output shape", "params")
 
 app = plain_app(no_args_is_help=True)
@@ -49,17 +50,24 @@ def summary(
 
 def _facts(model: Model) -> list[str]:
     """What a file says of a model beyond its layers."""
-    scale, offset = model.preprocessing.scale, model.preprocessing.offset
+    scale, offset = _numbers(model.preprocessing.scale), _numbers(model.preprocessing.offset)
     made = model.provenance
     return [
         f"labels: {', '.join(model.labels)}",
-        f"preprocessing: items * {scale:.6g} + {offset:.6g}",
+        f"preprocessing: items * {scale} + {offset}",
         f"data: {made.data}",
         f"licence: {made.licence}",
         f"split: {made.split}",
         f"seed: {made.seed}",
         f"accuracy: {made.accuracy:.2%} of the items held out",
     ]
+
+
+def _numbers(given: float | tuple[float, ...]) -> str:
+    """One number, or one for each channel."""
+    if isinstance(given, tuple):
+        return f"({', '.join(f'{number:.4g}' for number in given)})"
+    return f"{given:.6g}"
 
 
 def _described(network: Network) -> dict[str, Any]:

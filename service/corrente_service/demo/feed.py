@@ -11,6 +11,7 @@ import numpy as np
 from corrente import FormatError, Publisher
 from corrente.format import Format, Items, format_of
 from corrente.sources import read_items
+from corrente_service.demo.motions import LABELS, RATE_HZ, read_motions
 from corrente_service.examples import examples_folder
 
 REMEMBERED = 4096
@@ -71,6 +72,13 @@ def street() -> Feed:
     source = read_items(str(_video()))
     frames = np.concatenate(list(source.blocks()))
     return Feed("cam/street", frames, rate_hz=source.format.rate_hz, block=1)
+
+
+def motions() -> Feed:
+    """A smart watch on people who stand, run, walk and play badminton, each 10 s, in turn."""
+    recordings, classes = read_motions("TEST")
+    turns = np.argsort(classes, kind="stable").reshape(len(LABELS), -1).T.ravel()
+    return Feed("imu/watch", np.concatenate(recordings[turns]), RATE_HZ, block=1)
 
 
 def _video() -> Path:

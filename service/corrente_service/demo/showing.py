@@ -28,9 +28,10 @@ def show(seconds: float | None, console: Console) -> tuple[str, bool]:
     """Run the demo for so long, or until Ctrl-C; a summary, and whether all came back right."""
     pipelines = examples_folder() / "pipelines"
     unseen, classes = feed.digits()
-    heart, street = feed.ecg(), feed.street()
-    trend, beat, edges, digits = (
-        load(pipelines / f"{name}.yaml") for name in ("trend", "heart", "edges", "digits")
+    heart, street, motions = feed.ecg(), feed.street(), feed.motions()
+    trend, beat, edges, digits, activity = (
+        load(pipelines / f"{name}.yaml")
+        for name in ("trend", "heart", "edges", "digits", "activity")
     )
     answers = Watch(unseen, digits, "digit")
     watches = [
@@ -39,23 +40,23 @@ def show(seconds: float | None, console: Console) -> tuple[str, bool]:
         Watch(heart, beat, "beats"),
         Watch(heart, beat, "rate"),
         Watch(street, edges, "edges"),
+        Watch(motions, activity, "activity"),
         answers,
     ]
+    sources = {watch.feed.stream: watch.feed for watch in watches}.values()
     score = Score(classes)
     warm()  # else the second runs, in this process, would compile while the first items come back
     with ExitStack() as stack:
         stop = stack.enter_context(_interruptible())
         address, url = stack.enter_context(daemon(pipelines))
-        threads = stack.enter_context(ThreadPoolExecutor(len(watches) + 3))
+        threads = stack.enter_context(ThreadPoolExecutor(len(watches) + len(sources)))
         publisher = stack.enter_context(Publisher(address))
         tasks: list[Future[None]] = []
         for watch in watches:
             subscriber = stack.enter_context(Subscriber(address, watch.topic, timeout_s=GRACE_S))
             seen = score.add if watch is answers else _ignore
             tasks.append(threads.submit(watch.run, subscriber, seen))
-        tasks += [
-            threads.submit(source.publish, publisher, stop) for source in (heart, street, unseen)
-        ]
+        tasks += [threads.submit(source.publish, publisher, stop) for source in sources]
         begin_s = time.monotonic()
         try:
             with Live(console=console, auto_refresh=False, transient=True) as live:
