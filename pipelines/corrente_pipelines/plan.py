@@ -1,6 +1,6 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -122,6 +122,16 @@ class Plan:
             after.append(state._replace(position=state.position + counts[step.name]))
         return tuple(after), self._chosen(blocks, want)
 
+    def by_stage(self, states: States, items: Items) -> Iterator[tuple[StageState, Items]]:
+        """`step` stage by stage, for who measures: each stage's state after, and what left it."""
+        blocks = {INPUT: items}
+        for step, state in zip(self.steps, states, strict=True):
+            state, blocks[step.name] = _advance(step, state, blocks)
+            yield (
+                state._replace(position=state.position + len(blocks[step.name])),
+                blocks[step.name],
+            )
+
     def finish(
         self,
         states: States,
@@ -150,9 +160,12 @@ class Plan:
             raise KeyError(f"there is no stage {', '.join(sorted(unknown))}")
         return Stream(self, chosen)
 
-    def explain(self) -> Explanation:
-        """What the plan will do: print it, or take its `data()`."""
-        return Explanation(self.pipeline, self.format, self.steps)
+    def explain(self, costs_ns: Mapping[str, float] | None = None) -> Explanation:
+        """What the plan will do: print it, or take its `data()`.
+
+        `costs_ns` says what each stage was measured to take for an item of the source.
+        """
+        return Explanation(self.pipeline, self.format, self.steps, self.state_bytes, costs_ns or {})
 
     def _chosen(self, blocks: dict[str, Items], want: frozenset[str] | None) -> dict[str, Items]:
         return {

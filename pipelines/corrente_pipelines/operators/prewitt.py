@@ -64,6 +64,10 @@ class Prewitt(Operator):
         maps = direct.bank_on_frames(frames, self._bank)
         return None, maps if self.direction == "both" else maps[..., 0]
 
+    def algorithm(self, *formats: Format) -> str:
+        """Sums of products, as most do."""
+        return "direct"
+
     def reference(self, *x: Items) -> Items:
         """The definition."""
         return self._defined(x[0], self._kernels)
