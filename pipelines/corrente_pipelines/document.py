@@ -16,7 +16,8 @@ MAX_NODES = 100_000
 MAX_DEPTH = 50
 TOO_LARGE = "the file is nested too deeply, or too long"
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
+"""A value from the environment."""
 
 # A variable's own braces, colon and spaces would be YAML's, above all in {flow: style}. Until the
 # text is nodes its characters stand in Unicode's private area, one for one: places stay right.
@@ -68,7 +69,7 @@ def read(file: FilePath, environment: Mapping[str, str] = os.environ) -> Documen
 def parse(text: str, file: str, environment: Mapping[str, str]) -> Document:
     """The text's content, as `read` does it."""
     reader = _Reader(file, environment)
-    hidden = _VARIABLE.sub(lambda match: match[0].translate(_HIDDEN), text)
+    hidden = VARIABLE.sub(lambda match: match[0].translate(_HIDDEN), text)
     try:
         reader.check_size(hidden)
         node = yaml.compose(hidden, Loader=_Loader)
@@ -128,7 +129,7 @@ class _Reader:
 
     def scalar(self, node: yaml.Node, path: Path) -> Any:
         shown: str = node.value.translate(_SHOWN)
-        text = _VARIABLE.sub(lambda match: self.variable(match, node, path), shown)
+        text = VARIABLE.sub(lambda match: self.variable(match, node, path), shown)
         tag = node.tag
         is_plain = isinstance(node, yaml.ScalarNode) and not node.style
         if text != node.value and tag == _STRING and is_plain:

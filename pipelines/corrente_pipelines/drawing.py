@@ -8,7 +8,7 @@ from corrente_pipelines.explain import Explanation, duration, rate, short
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
-BOX = (216, 92)
+BOX = (252, 92)
 GAP = (64, 28)
 MARGIN = 24
 
@@ -62,7 +62,8 @@ def svg(explanation: Explanation) -> str:
             f"<style>{STYLE}</style>",
             f'<rect class="paper" width="{width}" height="{height}"/>',
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
-            'markerHeight="8" orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/></marker></defs>',
+            'markerHeight="8" orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/>'
+            "</marker></defs>",
             *edges,
             *boxes,
             "</svg>",
@@ -129,7 +130,7 @@ def _edge(places: list[tuple[float, float]]) -> str:
 
 def _box(place: tuple[float, float], name: str, facts: list[str]) -> str:
     x, y = place
-    lines = [f'<text class="stage" x="{x + 12:g}" y="{y + 24:g}">{escape(_cut(name, 24))}</text>']
+    lines = [f'<text class="stage" x="{x + 12:g}" y="{y + 24:g}">{escape(_cut(name, 23))}</text>']
     lines += [
         f'<text class="fact" x="{x + 12:g}" y="{y + 43 + 18 * k:g}">{escape(_cut(fact, 32))}</text>'
         for k, fact in enumerate(facts)

@@ -74,7 +74,6 @@ class Explanation:
         return "\n".join([f"pipeline {self.pipeline}", "", *lines, "", *self._notes()])
 
     def _row(self, step: Step) -> tuple[str, ...]:
-        field = step.operator.receptive_field(*step.joined)
         return (
             step.name,
             step.operator.name,
@@ -83,20 +82,21 @@ class Explanation:
             short(step.format),
             rate(step.format),
             self.delay(step),
-            f"{field} item{'s' * (field != 1)}",
+            str(step.operator.receptive_field(*step.joined)),
             duration(self.costs_ns[step.name]) if step.name in self.costs_ns else "",
             size(step.state_bytes) if step.state_bytes else "none",
         )
 
     def delay(self, step: Step) -> str:
         """The delay in words."""
-        return f"{step.delay} = {self.delay_ms(step):.4g} ms" if step.delay else "none"
+        return f"{step.delay} items, {self.delay_ms(step):.4g} ms" if step.delay else "none"
 
     def _notes(self) -> list[str]:
         kept = f"about {size(self.state_bytes)}" if self.state_bytes else "nothing"
         notes = [
-            f"A stream keeps {kept} between blocks. delay: so many {INPUT} items, at worst, come "
-            "after an output's own before it leaves."
+            f"A stream keeps {kept} between blocks.",
+            f"delay: so many {INPUT} items, at worst, come after an output's own before it leaves.",
+            "made of: the items of each of its inputs that an output is made of.",
         ]
         if self.cost_ns is not None:
             share = 100 * self.cost_ns * 1e-9 * self.format.rate_hz

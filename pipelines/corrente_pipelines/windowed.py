@@ -19,6 +19,7 @@ class Windowed(Operator):
     """
 
     pad: Pad = "zero"
+    """What lies beyond the borders; `valid` gives only outputs that need nothing from there."""
 
     @abstractmethod
     def window(self) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ class Classify(Operator):
 
     op: Literal["classify"] = "classify"
     model: ModelPath
+    """The .safetensors file of a network, from the spec's folder."""
 
     def output(self, *formats: Format) -> Format:
         """A signal with a channel per class, labelled."""

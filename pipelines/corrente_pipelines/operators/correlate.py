@@ -27,7 +27,9 @@ class Correlate(Windowed):
 
     op: Literal["correlate"] = "correlate"
     kernel: Kernel | None = None
+    """One kernel for every channel: `(K,)` on signals, `(h, w)` on frames."""
     kernels: Kernel | None = None
+    """Several, a feature map each: `(N, K)`, `(N, K, C)`, `(N, h, w)` or `(N, h, w, C)`."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -21,9 +21,13 @@ class Crop(Operator):
 
     op: Literal["crop"] = "crop"
     top: Offset = 0
+    """The first row kept."""
     left: Offset = 0
+    """The first column kept."""
     height: Length
+    """How many rows are kept."""
     width: Length
+    """How many columns are kept."""
 
     def output(self, *formats: Format) -> Format:
         """Frames of `height` x `width`."""

@@ -25,8 +25,11 @@ class Gaussian(Windowed):
 
     op: Literal["gaussian"] = "gaussian"
     size: Annotated[int, Field(ge=1, le=4096)]
+    """Taps, on frames each way."""
     sigma: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)]
+    """The standard deviation, in items or pixels."""
     normalise: bool = True
+    """Whether the taps sum to one."""
 
     @cached_property
     def _weights(self) -> NDArray[np.float32]:

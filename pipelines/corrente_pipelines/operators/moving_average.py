@@ -22,7 +22,9 @@ class MovingAverage(Windowed):
 
     op: Literal["moving_average"] = "moving_average"
     size: Annotated[int, Field(ge=1, le=1 << 20)]
+    """How many items, or pixels each way."""
     over: Literal["time"] | None = None
+    """`time` averages each pixel over frames."""
 
     def window(self) -> tuple[int, ...]:
         """`size` both ways; over time the first counts."""

@@ -29,7 +29,9 @@ class Prewitt(Operator):
 
     op: Literal["prewitt"] = "prewitt"
     pad: Pad = "zero"
+    """What lies beyond the borders; `valid` gives only outputs that need nothing from there."""
     direction: Literal["both", "vertical", "horizontal"] = "both"
+    """Which edges to show."""
 
     @cached_property
     def _kernels(self) -> NDArray[np.float64]:
