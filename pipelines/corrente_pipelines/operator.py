@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from corrente.format import Format, FormatError, Items, Kind
+from corrente_pipelines.numerics.padding import Pad
 
 State = Any
 """What an operator remembers between blocks: arrays, scalars, None, NamedTuples of those."""
@@ -20,6 +21,19 @@ FLOAT32_BYTES = 4
 
 UNIT_ROUNDOFF = 2.0**-24
 """How far rounding to float32 moves a number, relative to it."""
+
+
+class Weights(NamedTuple):
+    """A kernel that is correlated with: `y[n] = sum_k taps[k] x[n + k - centre]`.
+
+    `taps` is `(K,)` over time and `(h, w)` on frames where every channel is by itself; kernels
+    that sum over C channels to N outputs are `(N, K, C)` and `(N, h, w, C)`.
+    """
+
+    taps: NDArray[np.float64]
+    pad: Pad
+    centre: tuple[int, ...] | None = None
+    """The tap over the output's own item, on each axis; None is half of the size."""
 
 
 class Operator(BaseModel):
@@ -115,6 +129,10 @@ class Operator(BaseModel):
     def algorithm(self, *formats: Format) -> str:
         """How outputs are computed, in two or three words."""
         return "item by item"
+
+    def weights(self, *formats: Format) -> Weights | None:
+        """What it correlates with; None where an output is no sum of products with a kernel."""
+        return None
 
     @abstractmethod
     def reference(self, *x: Items) -> Items:

@@ -13,7 +13,7 @@ from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
 from corrente_pipelines.kernels import Kernel, taps
 from corrente_pipelines.numerics import direct
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
 
@@ -110,6 +110,12 @@ class Correlate(Windowed):
         if self.kernel is not None:
             return direct.on_frames(frames, self._weights)
         return direct.bank_on_frames(frames, self._frame_bank)
+
+    def weights(self, *formats: Format) -> Weights:
+        """The kernel, or the bank with its channels."""
+        if self.kernel is not None:
+            return Weights(self._taps, self.pad)
+        return Weights(self._bank(1 if self.runs_over_time(formats[0]) else 2), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

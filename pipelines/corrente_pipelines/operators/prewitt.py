@@ -12,7 +12,7 @@ from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.numerics.padding import Pad, framed
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_frames
 
 VERTICAL = ((1.0, 0.0, -1.0),) * 3
@@ -69,6 +69,10 @@ class Prewitt(Operator):
     def algorithm(self, *formats: Format) -> str:
         """Sums of products, as most do."""
         return "direct"
+
+    def weights(self, *formats: Format) -> Weights:
+        """The kernels, which take one channel."""
+        return Weights(self._kernels[..., np.newaxis], self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

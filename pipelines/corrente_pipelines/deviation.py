@@ -1,0 +1,71 @@
+"""Where a stage's outputs leave their definition."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from corrente.format import Items
+from corrente_pipelines.operator import UNIT_ROUNDOFF
+from corrente_pipelines.plan import Plan
+from corrente_pipelines.spec import INPUT
+from corrente_pipelines.step import Step
+
+UNDERFLOW = 10_000 * float(np.finfo(np.float32).smallest_subnormal)
+"""What every product and sum may lose near zero."""
+
+
+class Deviation(NamedTuple):
+    """The first output of a stage that is not its definition's, within tolerance."""
+
+    stage: str
+    index: int
+    place: tuple[int, ...]
+    """Where in the item: the channel, or row, column and channel."""
+    got: float
+    wanted: float
+    bound: float
+    """How far they may be from each other; NaN where one of them is not finite."""
+
+
+def deviations(plan: Plan, source: Items, outputs: Mapping[str, Items]) -> Iterator[Deviation]:
+    """Each stage's first, for a whole recording and what became of it.
+
+    A stage is held against `Operator.reference` of what it was given, not against what it would
+    have been given had the stages before it been exact.
+    """
+    values = {INPUT: source, **outputs}
+    for step in plan.steps:
+        if step.format.kind in ("signal", "frames"):
+            found = deviation(step, joined(step, values), values[step.name])
+            if found is not None:
+                yield found
+
+
+def joined(step: Step, values: Mapping[str, Items]) -> list[Items]:
+    """What a stage is given, of whole signals: the items that all its inputs have."""
+    branches = [values[name][skip:] for name, skip in zip(step.inputs, step.offsets, strict=True)]
+    count = min(map(len, branches))
+    return [items[:count] for items in branches]
+
+
+def deviation(step: Step, inputs: list[Items], outputs: Items) -> Deviation | None:
+    """The first output that is not as defined; None where all are, or where both are empty."""
+    wanted = step.operator.reference(*inputs)
+    if wanted.shape != outputs.shape:
+        count = min(len(wanted), len(outputs))
+        return Deviation(step.name, count, (), len(outputs), len(wanted), 0.0)
+    bound = np.broadcast_to(step.operator.tolerance(*inputs), wanted.shape)
+    finite = np.isfinite(wanted) & np.isfinite(outputs)
+    with np.errstate(invalid="ignore", over="ignore"):
+        allowed = bound + UNIT_ROUNDOFF * np.abs(wanted) + UNDERFLOW
+        far = np.abs(outputs - wanted) > allowed
+    same = (np.isnan(outputs) & np.isnan(wanted)) | (outputs == wanted)
+    wrong = np.where(finite, far, ~same)
+    if not wrong.any():
+        return None
+    at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    index, *place = map(int, at)
+    got, definition = float(outputs[at]), float(wanted[at])
+    limit = float(allowed[at]) if finite[at] else float("nan")
+    return Deviation(step.name, index, tuple(place), got, definition, limit)
