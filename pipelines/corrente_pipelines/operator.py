@@ -82,7 +82,10 @@ class Operator(BaseModel):
         """The format of what comes out; `FormatError` where the inputs do not fit."""
         for format in formats:
             if format.kind not in self.kinds:
-                raise FormatError(f"{self.name} takes {_either(self.kinds)}, gets {format.kind}")
+                raise FormatError(
+                    f"{self.name} takes {_either(self.kinds)}, gets {format.kind}; "
+                    f"put it where its input is {_either(self.kinds)}"
+                )
         return self.output(*formats)
 
     @abstractmethod

@@ -81,7 +81,9 @@ class Requirements(_Part):
             kind = self.kind or ("signal" if len(shape) == 1 else "frames")
             format = Format(kind=kind, shape=shape, dtype=self.dtype or "uint8")
             if self.channels not in (None, format.channels):
-                raise ValueError(f"{shape} has {format.channels} channels, not {self.channels}")
+                raise ValueError(
+                    f"{shape} has {format.channels} channels, not {self.channels}; say one of both"
+                )
         return self
 
     def misfit(self, format: Format) -> Problem | None:
@@ -95,7 +97,11 @@ class Requirements(_Part):
         }
         for name, (wanted, got) in pairs.items():
             if wanted is not None and wanted != got:
-                return Problem((INPUT, name), f"the pipeline takes {wanted}, the stream has {got}")
+                return Problem(
+                    (INPUT, name),
+                    f"the pipeline takes {wanted}, the stream has {got}; "
+                    f"change {INPUT}.{name}, or take another stream",
+                )
         return None
 
     def format(self) -> Format | None:
@@ -195,11 +201,11 @@ def _problem(details: ErrorDetails) -> Problem:
     kind, limits, got = details["type"], details.get("ctx", {}), details["input"]
     match kind:
         case "missing":
-            return Problem(path, "is missing")
+            return Problem(path, f"is missing; add {_meaning(details)}")
         case "extra_forbidden":
             return Problem(path, f"unknown key{nearest(str(path[-1]), _known_keys(details))}")
         case "union_tag_not_found":
-            return Problem((*path, "op"), "is missing")
+            return Problem((*path, "op"), "is missing; say what the stage does: op: relu")
         case "union_tag_invalid":
             tag = str(limits["tag"])
             return Problem((*path, "op"), _unknown(tag))
@@ -221,6 +227,12 @@ def _problem(details: ErrorDetails) -> Problem:
             return Problem(path, f"must be more than {limits['gt']}, got {_short(got)}")
         case "literal_error":
             return Problem(path, f"must be {limits['expected']}, got {_short(got)}")
+        case "int_type" | "int_parsing" | "int_from_float" | "int_parsing_size":
+            return Problem(path, f"must be a whole number, got {_short(got)}")
+        case "float_type" | "float_parsing":
+            return Problem(path, f"must be a number, got {_short(got)}")
+        case "bool_type" | "bool_parsing":
+            return Problem(path, f"must be true or false, got {_short(got)}")
         case "value_error":
             return Problem(path, str(limits["error"]))
         case _:
@@ -233,6 +245,17 @@ def _written_path(loc: Path) -> Path:
     if len(loc) > 2 and loc[0] == "stages" and loc[2] == "operator":
         return (*loc[:2], *loc[4:])
     return loc[:-1] if loc and loc[-1] == "[key]" else loc
+
+
+def _meaning(details: ErrorDetails) -> str:
+    """A missing field and what it is for."""
+    loc = details["loc"]
+    name = str(loc[-1])
+    is_stage = len(loc) > 3 and loc[2] == "operator"
+    model: type[BaseModel] = known().operators[str(loc[3])] if is_stage else Spec
+    field = model.model_fields.get(name)
+    text = (field.description if field else "") or ""
+    return f"{name}: {text[:1].lower()}{text[1:].removesuffix('.')}" if text else name
 
 
 def _known_keys(details: ErrorDetails) -> tuple[str, ...]:

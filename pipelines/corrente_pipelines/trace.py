@@ -164,7 +164,7 @@ def _plane(x: Items, axes: int, pixel: tuple[int, ...], channel: int) -> Items:
 def _window(x: Items, channel: int, first: tuple[int, ...], taps: Doubles, pad: str) -> Window:
     places = [np.arange(size) + at for size, at in zip(taps.shape, first, strict=True)]
     within = [(at >= 0) & (at < size) for at, size in zip(places, x.shape, strict=True)]
-    inside = np.logical_and.reduce(np.ix_(*within)) if len(within) > 1 else within[0]
+    inside = within[0] if len(within) == 1 else np.logical_and.outer(*within)
     nearest = [np.clip(at, 0, size - 1) for at, size in zip(places, x.shape, strict=True)]
     inputs = x[np.ix_(*nearest)].astype(np.float64)
     if pad == "zero":

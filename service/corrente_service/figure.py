@@ -162,9 +162,9 @@ def _scaled_mask(inside: NDArray[np.bool_], cell: tuple[int, int], cv2: Any) -> 
 
 
 def _text(text: str, cv2: Any, scale: float, colour: tuple[int, int, int] = INK) -> Picture:
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    picture = _paper(height + below + 8, width + 4)
-    at = (0, height + 4)
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    picture = _paper(round(34 * scale) + 8, width + 4)  # as high whatever its letters are
+    at = (0, round(24 * scale) + 4)
     cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
     return picture
 

@@ -45,13 +45,23 @@ NUMBER = 3
 
 RUN = """
 from corrente_pipelines import Pipeline
-stages = {"a": {"op": "OP"}}
-try:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
-    print(pipeline.apply([3.0, 5.0], rate_hz=1)["a"].ravel().tolist())
-except ValueError as error:
-    print(error)
+for op in OPS:
+    stages = {"a": {"op": op}}
+    try:
+        pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
+        print(pipeline.apply([3.0, 5.0], rate_hz=1)["a"].ravel().tolist())
+    except ValueError as error:
+        print(error)
 """
+
+BROKEN = {
+    "gone": ("halving:Gone", "AttributeError: module 'halving' has no attribute 'Gone'"),
+    "away": ("nowhere:Halve", "ModuleNotFoundError: No module named 'nowhere'"),
+    "number": ("halving:NUMBER", "TypeError: 3 is no subclass of corrente_pipelines.Operator"),
+    "bare": ("halving:Operator", "TypeError: Operator lacks examples, output, reference"),
+    "half": ("halving:Halve", 'TypeError: Halve lacks op: Literal["half"] = "half"'),
+    "relu": ("halving:Relu", "brings it, but the name is taken; uninstall one"),
+}
 
 
 @pytest.fixture
@@ -83,37 +93,26 @@ def python(site: Path, code: str) -> str:
     return done.stdout.strip()
 
 
+def run(site: Path, *operators: str, first: str = "") -> list[str]:
+    """What pipelines of one stage each give, or what they are refused with."""
+    return python(site, first + RUN.replace("OPS", repr(operators))).splitlines()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["", "import halving\n"])
 def test_a_pipeline_runs_with_an_operator_of_another_package(site: Path, first: str):
     install(site, "halving", "halve = halving:Halve")
-    assert python(site, first + RUN.replace("OP", "halve")) == "[1.5, 2.5]"
+    assert run(site, "halve", first=first) == ["[1.5, 2.5]"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("op", "point", "complaint"),
-    [
-        ("halve", "halving:Quarter", "AttributeError: module 'halving' has no attribute 'Quarter'"),
-        ("halve", "quartering:Halve", "ModuleNotFoundError: No module named 'quartering'"),
-        ("halve", "halving:NUMBER", "TypeError: 3 is no subclass of corrente_pipelines.Operator"),
-        ("halve", "halving:Operator", "TypeError: Operator lacks examples, output, reference"),
-        ("half", "halving:Halve", 'TypeError: Halve lacks op: Literal["half"] = "half"'),
-        ("relu", "halving:Relu", "brings it, but the name is taken; uninstall one"),
-    ],
-)
-def test_one_that_cannot_be_had_is_named_and_the_others_work(
-    site: Path, op: str, point: str, complaint: str
-):
-    install(site, "halving", f"{op} = {point}")
-    said = python(site, RUN.replace("OP", op) + RUN.replace("OP", "sum")).splitlines()
-    assert said[0].startswith(f"stages.a.op: operator '{op}': package halving ({point}) ")
-    assert complaint in said[0]
-    assert said[1] == "[3.0, 5.0]"
-
-
-@pytest.mark.slow
-def test_a_name_that_two_packages_bring_is_refused(site: Path):
-    install(site, "halving", "halve = halving:Halve")
-    install(site, "halving_too", "halve = halving:Halve")
-    assert "the name is taken" in python(site, RUN.replace("OP", "halve"))
+def test_those_that_cannot_be_had_are_named_and_the_others_work(site: Path):
+    points = [f"{name} = {point}" for name, (point, _) in BROKEN.items()]
+    install(site, "halving", "halve = halving:Halve", "twice = halving:Halve", *points)
+    install(site, "halving_too", "twice = halving:Halve")
+    *refused, twice, good, builtin = run(site, *BROKEN, "twice", "halve", "sum")
+    for said, (name, (point, complaint)) in zip(refused, BROKEN.items(), strict=True):
+        assert said.startswith(f"stages.a.op: operator '{name}': package halving ({point}) ")
+        assert complaint in said
+    assert "the name is taken" in twice
+    assert (good, builtin) == ("[1.5, 2.5]", "[3.0, 5.0]")

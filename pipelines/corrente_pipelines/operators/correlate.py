@@ -63,14 +63,15 @@ class Correlate(Windowed):
             if self._taps.ndim != axes:
                 wanted = "(K,)" if axes == 1 else "(h, w)"
                 raise FormatError(
-                    f"on {format.kind} a kernel has shape {wanted}, got {self._taps.shape}"
+                    f"on {format.kind} a kernel has shape {wanted}, got {self._taps.shape}; "
+                    f"write it as {'a list' if axes == 1 else 'lists of equal lengths in a list'}"
                 )
             return self.slid(format)
         bank = self._bank(axes)
         if bank.shape[-1] != format.channels:
             raise FormatError(
                 f"kernels of shape {self._taps.shape} take {bank.shape[-1]} channels, "
-                f"the input has {format.channels}"
+                f"the input has {format.channels}; give each kernel as many"
             )
         out = self.slid(replace(format, labels=()))
         if axes == 1:

@@ -37,7 +37,7 @@ class Crop(Operator):
         if bottom > height or right > width:
             raise FormatError(
                 f"the crop reaches to row {bottom} and column {right}, "
-                f"a frame has {height} x {width}"
+                f"a frame has {height} x {width}; move it, or make it smaller"
             )
         return replace(format, shape=(self.height, self.width, *channels))
 

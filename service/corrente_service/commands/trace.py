@@ -28,7 +28,10 @@ EACH_END = 8
 """Items of a long window that are printed, at each end."""
 
 WIDEST = 9
-"""The widest kernel that is printed whole; of others, the corner."""
+"""The widest kernel that is printed whole."""
+
+CORNER = 5
+"""Rows and columns printed of others."""
 
 app = plain_app()
 
@@ -126,7 +129,8 @@ def _lines(made: Trace) -> list[str]:
     shape = " x ".join(map(str, made.windows[0].taps.shape))
     padding = sum(int((~window.inside).sum()) for window in made.windows)
     padded = f", {padding} of them over padding ({made.pad})" if padding else ""
-    lines = [head, f"{what}: {shape} taps in each of {len(made.windows)} channel(s){padded}"]
+    channels = f" in each of {len(made.windows)} channels" if len(made.windows) > 1 else ""
+    lines = [head, f"{what}: {shape} taps{channels}{padded}"]
     for window in made.windows:
         lines += ["", *(_row(window) if window.taps.ndim == 1 else _grids(window))]
     return [*lines, "", f"sum of all products, in float64: {made.total:.12g}"]
@@ -162,7 +166,8 @@ def _row(window: Window) -> list[str]:
 def _grids(window: Window) -> list[str]:
     """The corner of inputs, taps and products, beside each other."""
     height, width = window.taps.shape
-    rows, columns = (min(size, WIDEST) for size in (height, width))
+    shown = max(height, width) if max(height, width) <= WIDEST else CORNER
+    rows, columns = (min(size, shown) for size in (height, width))
     top, left = window.first
     lines = [
         f"channel {window.channel}: rows {top} to {top + height - 1}, columns {left} to "
