@@ -1,7 +1,7 @@
 """Where a stage's outputs leave their definition."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,8 @@ UNDERFLOW = 10_000 * float(np.finfo(np.float32).smallest_subnormal)
 """What every product and sum may lose near zero."""
 
 
-class Deviation(NamedTuple):
+@dataclass(frozen=True)
+class Deviation:
     """The first output of a stage that is not its definition's, within tolerance."""
 
     stage: str

@@ -251,8 +251,9 @@ def _meaning(details: ErrorDetails) -> str:
     """A missing field and what it is for."""
     loc = details["loc"]
     name = str(loc[-1])
-    is_stage = len(loc) > 3 and loc[2] == "operator"
-    model: type[BaseModel] = known().operators[str(loc[3])] if is_stage else Spec
+    model: type[BaseModel] = Spec
+    if len(loc) > 3 and loc[2] == "operator":
+        model = known().operators[str(loc[3])]
     field = model.model_fields.get(name)
     text = (field.description if field else "") or ""
     return f"{name}: {text[:1].lower()}{text[1:].removesuffix('.')}" if text else name

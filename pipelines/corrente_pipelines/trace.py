@@ -114,7 +114,8 @@ def _check_place(step: Step, count: int, index: int, pixel: tuple[int, ...], cha
         said = "frames: say ROW COLUMN" if sizes else "no frames: say no ROW COLUMN"
         raise FormatError(f"{name} gives {said} behind the index")
     if any(not 0 <= at < size for at, size in zip(pixel, sizes, strict=True)):
-        raise FormatError(f"{name} gives {sizes[0]} rows and {sizes[1]} columns, counted from 0")
+        said = " rows and ".join(map(str, sizes))
+        raise FormatError(f"{name} gives {said} columns, counted from 0")
     if not 0 <= channel < format.channels:
         raise FormatError(f"{name} has channels 0 to {format.channels - 1}, not {channel}")
 
@@ -157,12 +158,14 @@ def _plane(x: Items, axes: int, pixel: tuple[int, ...], channel: int) -> Items:
     """One channel of what the window slides over: a frame's, or over time a pixel's."""
     if axes == 2:
         return x if x.ndim == 2 else x[..., channel]
-    items = x[(slice(None), *pixel)]
+    items = x[:, pixel[0], pixel[1]] if pixel else x
     return items if items.ndim == 1 else items[..., channel]
 
 
 def _window(x: Items, channel: int, first: tuple[int, ...], taps: Doubles, pad: str) -> Window:
-    places = [np.arange(size) + at for size, at in zip(taps.shape, first, strict=True)]
+    places: list[NDArray[np.intp]] = [
+        np.arange(at, at + size) for size, at in zip(taps.shape, first, strict=True)
+    ]
     within = [(at >= 0) & (at < size) for at, size in zip(places, x.shape, strict=True)]
     inside = within[0] if len(within) == 1 else np.logical_and.outer(*within)
     nearest = [np.clip(at, 0, size - 1) for at, size in zip(places, x.shape, strict=True)]

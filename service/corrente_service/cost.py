@@ -8,6 +8,7 @@ import numpy as np
 
 from corrente.format import Format, Items
 from corrente_pipelines import Plan
+from corrente_pipelines.plan import StageState
 
 BLOCK_BYTES = 256 << 10
 """About what a publisher sends at once."""
@@ -37,7 +38,8 @@ def measured(plan: Plan) -> dict[str, float]:
     pushes: list[list[int]] = []
     begin_ns = perf_counter_ns()
     while len(pushes) < LEAST_PUSHES or perf_counter_ns() - begin_ns < MEASURED_NS:
-        after, times = [], []
+        after: list[StageState] = []
+        times: list[int] = []
         before_ns = perf_counter_ns()
         for state, _ in plan.by_stage(states, block):
             times.append(-before_ns + (before_ns := perf_counter_ns()))

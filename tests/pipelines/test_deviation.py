@@ -34,12 +34,12 @@ def test_the_first_index_is_told_with_the_definition():
     outputs["mean"][1, 1] += 0.01
     outputs["mean"][4, 0] = 0
     (mean, rest) = found(outputs)
-    assert mean[:3] == ("mean", 1, (1,))
+    assert (mean.stage, mean.index, mean.place) == ("mean", 1, (1,))
     assert mean.wanted == pytest.approx(60)  # (30 + 60 + 90) / 3
     assert mean.got == pytest.approx(60.01)
     assert 0 < mean.bound < 1e-4
     # held against what it was given, which was not what it should have been
-    assert rest[:3] == ("rest", 1, (1,))
+    assert (rest.stage, rest.index, rest.place) == ("rest", 1, (1,))
 
 
 def test_a_later_stage_is_held_against_what_it_was_given():

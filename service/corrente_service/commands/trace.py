@@ -149,7 +149,7 @@ def label(made: Trace) -> str:
 
 
 def _row(window: Window) -> list[str]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (str(window.first[0] + k), _number(x, inside), _number(w), _number(product))
         for k, (x, inside, w, product) in enumerate(
             zip(window.inputs, window.inside, window.taps, window.products, strict=True)
@@ -254,11 +254,13 @@ def _data(made: Trace) -> dict[str, Any]:
         ],
         "seen": [
             {"input": seen.name, "first": seen.first, "items": _listed(seen.items)}
-            for seen in ([] if made.windows else made.seen)
+            for seen in (() if made.windows else made.seen)
         ],
     }
 
 
 def _listed(values: Items) -> Any:
     """As nested lists, None where a number is not finite."""
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    listed = values.astype(object)
+    listed[~np.isfinite(values)] = None
+    return listed.tolist()
