@@ -132,7 +132,10 @@ def _spread(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 
 def _range(values: NDArray[np.float64], cv2: Any) -> Picture:
-    return _text(f"{np.nanmin(values):.5g} to {np.nanmax(values):.5g}", cv2, 0.45, FAINT)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return _text("none is finite", cv2, 0.45, FAINT)
+    return _text(f"{finite.min():.5g} to {finite.max():.5g}", cv2, 0.45, FAINT)
 
 
 def _colours(values: NDArray[np.float64]) -> Picture:
