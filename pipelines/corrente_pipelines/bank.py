@@ -12,7 +12,7 @@ from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.numerics.padding import Pad, framed
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_frames
 
 
@@ -25,6 +25,7 @@ class Bank(Operator):
     kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
 
     pad: Pad = "zero"
+    """What lies beyond the borders; `valid` gives only outputs that need nothing from there."""
 
     @abstractmethod
     def kernels(self) -> NDArray[np.float64]:
@@ -62,6 +63,10 @@ class Bank(Operator):
     def algorithm(self, *formats: Format) -> str:
         """Sums of products."""
         return "direct"
+
+    def weights(self, *formats: Format) -> Weights:
+        """The kernels, which take one channel."""
+        return Weights(self._weights[..., np.newaxis].astype(np.float64), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

@@ -14,9 +14,10 @@ from corrente_pipelines.errors import Path, Problem, SpecError
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 50
-TOO_LARGE = "the file is nested too deeply, or too long"
+TOO_LARGE = "the file is nested too deeply, or too long; put kernels into .npy files"
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
+"""A value from the environment."""
 
 # A variable's own braces, colon and spaces would be YAML's, above all in {flow: style}. Until the
 # text is nodes its characters stand in Unicode's private area, one for one: places stay right.
@@ -58,17 +59,23 @@ def read(file: FilePath, environment: Mapping[str, str] = os.environ) -> Documen
     """
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise SpecError([Problem((), f"{file}: a spec has at most {MAX_BYTES} bytes")])
+            message = f"a spec has at most {MAX_BYTES} bytes; put kernels into .npy files"
+            raise SpecError([Problem((), f"{file}: {message}")])
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([Problem((), f"{file}: cannot be read: {error}")]) from None
+    except OSError as error:
+        message = f"{file}: cannot be read: {error.strerror}; give the path of a .yaml file"
+        raise SpecError([Problem((), message)]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"{file}:{line}: {error.reason} in UTF-8; save the file as UTF-8"
+        raise SpecError([Problem((), message)]) from None
     return parse(text, str(file), environment)
 
 
 def parse(text: str, file: str, environment: Mapping[str, str]) -> Document:
     """The text's content, as `read` does it."""
     reader = _Reader(file, environment)
-    hidden = _VARIABLE.sub(lambda match: match[0].translate(_HIDDEN), text)
+    hidden = VARIABLE.sub(lambda match: match[0].translate(_HIDDEN), text)
     try:
         reader.check_size(hidden)
         node = yaml.compose(hidden, Loader=_Loader)
@@ -77,7 +84,8 @@ def parse(text: str, file: str, environment: Mapping[str, str]) -> Document:
         mark = error.problem_mark or error.context_mark
         # libyaml counts a line more at the end of the text
         line = min(mark.line, text.count("\n")) + 1 if mark else 1
-        message = f"{file}:{line}: not YAML: {error.problem}".translate(_SHOWN)
+        remedy = "check brackets, quotes and indentation"
+        message = f"{file}:{line}: not YAML: {error.problem}; {remedy}".translate(_SHOWN)
         raise SpecError([Problem((), message)]) from None
     except yaml.YAMLError as error:
         raise SpecError([Problem((), f"{file}:1: not YAML: {error}")]) from None
@@ -118,17 +126,17 @@ class _Reader:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self.fail(key_node, path, "a key must be a word")
+                self.fail(key_node, path, "a key must be a word, such as smooth")
             key: str = key_node.value.translate(_SHOWN)
             if key in data:
-                self.fail(key_node, (*path, key), "stands here a second time")
+                self.fail(key_node, (*path, key), "stands here a second time; remove one")
             data[key] = self.value(value_node, (*path, key))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
         return data
 
     def scalar(self, node: yaml.Node, path: Path) -> Any:
         shown: str = node.value.translate(_SHOWN)
-        text = _VARIABLE.sub(lambda match: self.variable(match, node, path), shown)
+        text = VARIABLE.sub(lambda match: self.variable(match, node, path), shown)
         tag = node.tag
         is_plain = isinstance(node, yaml.ScalarNode) and not node.style
         if text != node.value and tag == _STRING and is_plain:
@@ -159,7 +167,9 @@ class _Reader:
             AttributeError,
         ):  # all that its constructors run into
             kind = node.tag.rpartition(":")[2]
-            self.fail(node, path, f"{node.value[:40]!r} cannot be read as {kind}")
+            self.fail(
+                node, path, f"{node.value[:40]!r} cannot be read as {kind}; put text into quotes"
+            )
         if isinstance(value, int) and value.bit_length() > _MAX_INTEGER_BITS:
             self.fail(node, path, f"a whole number has {_MAX_INTEGER_BITS} bits at most")
         return value

@@ -21,8 +21,11 @@ class FrequencyFilter(Rated):
     kinds: ClassVar[tuple[Kind, ...]] = ("signal",)
 
     band_hz: tuple[Frequency, Frequency] | None = None
+    """Keeps what lies between the two: `[low, high]`."""
     low_hz: Frequency | None = None
+    """Keeps what lies below."""
     high_hz: Frequency | None = None
+    """Keeps what lies above."""
 
     @model_validator(mode="after")
     def _one_of_three(self) -> Self:

@@ -17,6 +17,7 @@ class Gradient(Bank):
     """
 
     direction: Literal["both", "vertical", "horizontal"] = "both"
+    """Which edges to show."""
 
     @abstractmethod
     def smoothing(self) -> tuple[float, float, float]:

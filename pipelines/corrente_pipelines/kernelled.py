@@ -14,7 +14,7 @@ from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
 from corrente_pipelines.kernels import Kernel, taps
 from corrente_pipelines.numerics import direct
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
 
@@ -26,7 +26,9 @@ class Kernelled(Windowed):
     """
 
     kernel: Kernel | None = None
+    """One kernel for every channel: `(K,)` on signals, `(h, w)` on frames."""
     kernels: Kernel | None = None
+    """Several, a feature map each: `(N, K)`, `(N, K, C)`, `(N, h, w)` or `(N, h, w, C)`."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -64,14 +66,15 @@ class Kernelled(Windowed):
             if self._taps.ndim != axes:
                 wanted = "(K,)" if axes == 1 else "(h, w)"
                 raise FormatError(
-                    f"on {format.kind} a kernel has shape {wanted}, got {self._taps.shape}"
+                    f"on {format.kind} a kernel has shape {wanted}, got {self._taps.shape}; "
+                    f"write it as {'a list' if axes == 1 else 'lists of equal lengths in a list'}"
                 )
             return self.slid(format)
         bank = self._bank(axes)
         if bank.shape[-1] != format.channels:
             raise FormatError(
                 f"kernels of shape {self._taps.shape} take {bank.shape[-1]} channels, "
-                f"the input has {format.channels}"
+                f"the input has {format.channels}; give each kernel as many"
             )
         out = self.slid(replace(format, labels=()))
         if axes == 1:
@@ -114,6 +117,13 @@ class Kernelled(Windowed):
         if self.kernel is not None:
             return direct.on_frames(frames, self._weights)
         return direct.bank_on_frames(frames, self._frame_bank)
+
+    def weights(self, *formats: Format) -> Weights:
+        """The kernel, or the bank with its channels, as they are slid."""
+        if self.kernel is not None:
+            return Weights(self._single, self.pad, self.centre())
+        axes = 1 if self.runs_over_time(formats[0]) else 2
+        return Weights(self._bank(axes), self.pad, self.centre())
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

@@ -140,7 +140,8 @@ def _read(path: str) -> NDArray[np.float64]:
         reason = error.strerror
     except _UNREADABLE as error:
         reason = str(error)
-    raise ValueError(f"{path}: not an .npy file of numbers: {reason}")
+    remedy = "write one with numpy.save; its path begins in the spec's folder"
+    raise ValueError(f"{path}: not an .npy file of numbers: {reason}; {remedy}")
 
 
 def _check_header(file: BinaryIO) -> None:

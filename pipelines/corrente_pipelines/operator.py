@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from corrente.format import AnyBlock, Format, FormatError, Kind
+from corrente_pipelines.numerics.padding import Pad
 
 State = Any
 """What an operator remembers between blocks: arrays, scalars, None, NamedTuples of those."""
@@ -22,6 +23,19 @@ UNIT_ROUNDOFF = 2.0**-24
 """How far rounding to float32 moves a number, relative to it."""
 
 
+class Weights(NamedTuple):
+    """A kernel that is correlated with: `y[n] = sum_k taps[k] x[n + k - centre]`.
+
+    `taps` is `(K,)` over time and `(h, w)` on frames where every channel is by itself; kernels
+    that sum over C channels to N outputs are `(N, K, C)` and `(N, h, w, C)`.
+    """
+
+    taps: NDArray[np.float64]
+    pad: Pad
+    centre: tuple[int, ...] | None = None
+    """The tap over the output's own item, on each axis; None is half of the size."""
+
+
 class Operator(BaseModel):
     """One step of a pipeline: from blocks to blocks, the same whatever the blocks' sizes.
 
@@ -31,7 +45,7 @@ class Operator(BaseModel):
     A subclass is final and brings a field `op`, which names it in a spec.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kinds: ClassVar[tuple[Kind, ...]] = ("signal", "frames")
     """What it takes."""
@@ -70,7 +84,10 @@ class Operator(BaseModel):
         """The format of what comes out; `FormatError` where the inputs do not fit."""
         for format in formats:
             if format.kind not in self.kinds:
-                raise FormatError(f"{self.name} takes {_either(self.kinds)}, gets {format.kind}")
+                raise FormatError(
+                    f"{self.name} takes {_either(self.kinds)}, gets {format.kind}; "
+                    f"put it where its input is {_either(self.kinds)}"
+                )
         return self.output(*formats)
 
     @abstractmethod
@@ -117,6 +134,10 @@ class Operator(BaseModel):
     def algorithm(self, *formats: Format) -> str:
         """How outputs are computed, in two or three words."""
         return "item by item"
+
+    def weights(self, *formats: Format) -> Weights | None:
+        """What it correlates with; None where an output is no sum of products with a kernel."""
+        return None
 
     @abstractmethod
     def reference(self, *x: Any) -> AnyBlock:

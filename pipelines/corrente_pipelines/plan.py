@@ -1,6 +1,6 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -180,6 +180,13 @@ class Plan:
         made = sum(format.item_bytes / format.stride for format in self.formats.values())
         return max(1, int(PIECE_BYTES / (self.format.item_bytes + made)))
 
+    def by_stage(self, states: States, items: Items) -> Iterator[StageState]:
+        """`step` stage by stage, for who measures: each stage's state after."""
+        blocks: dict[str, AnyBlock] = {INPUT: items}
+        for step, state in zip(self.steps, states.stages, strict=True):
+            state, blocks[step.name] = _advance(step, state, blocks)
+            yield state._replace(position=state.position + len(blocks[step.name]))
+
     def finish(
         self,
         states: States,
@@ -208,9 +215,12 @@ class Plan:
             raise KeyError(f"there is no stage {', '.join(sorted(unknown))}")
         return Stream(self, chosen)
 
-    def explain(self) -> Explanation:
-        """What the plan will do: print it, or take its `data()`."""
-        return Explanation(self.pipeline, self.format, self.steps)
+    def explain(self, costs_ns: Mapping[str, float] | None = None) -> Explanation:
+        """What the plan will do: print it, or take its `data()`.
+
+        `costs_ns` says what each stage was measured to take for an item of the source.
+        """
+        return Explanation(self.pipeline, self.format, self.steps, self.state_bytes, costs_ns or {})
 
     def _chosen(
         self, blocks: Mapping[str, AnyBlock], want: frozenset[str] | None

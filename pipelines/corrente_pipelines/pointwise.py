@@ -52,7 +52,8 @@ class Combination(Operator):
         if (first.kind, first.shape) != (second.kind, second.shape):
             raise FormatError(
                 f"{self.name} takes two inputs of the same shape, gets {first.shape} of kind "
-                f"{first.kind} and {second.shape} of kind {second.kind}"
+                f"{first.kind} and {second.shape} of kind {second.kind}; bring them to one, with "
+                "{op: sum}, {op: crop} or {op: resize}"
             )
         return replace(first, dtype="float32")
 

@@ -28,7 +28,9 @@ class Pooling(Operator):
     kinds: ClassVar[tuple[Kind, ...]] = ("frames",)
 
     size: Length
+    """Pixels each way that become one."""
     stride: Length | None = None
+    """Pixels from one pool to the next; `size` unless said."""
 
     @abstractmethod
     def pool(self) -> Pool:

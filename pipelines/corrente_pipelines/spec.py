@@ -8,20 +8,21 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_serializer,
 )
 from pydantic import model_validator as validator
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails
 
 from corrente.format import DTYPES, Format, format_of
 from corrente.topics import check_pattern
 from corrente_pipelines.errors import Path, Problem, SpecError, nearest
 from corrente_pipelines.gap import MAX_FILL, OnGap
 from corrente_pipelines.operator import Operator
-from corrente_pipelines.operators import BY_NAME, OPERATORS
+from corrente_pipelines.operators import known
 
 INPUT = "input"
 """The name that stages use for the source."""
@@ -30,11 +31,24 @@ MAX_STAGES = 256
 
 NAME = "must be a letter, then at most 63 letters, digits, _ and -"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 if TYPE_CHECKING:
     AnyOperator = Operator
 else:
-    AnyOperator = Annotated[Union[OPERATORS], Field(discriminator="op")]  # noqa: UP007
+
+    class AnyOperator:
+        """An operator, found by its `op`."""
+
+        @classmethod
+        def __get_pydantic_core_schema__(
+            cls, source: Any, handler: GetCoreSchemaHandler
+        ) -> CoreSchema:
+            # Asked for with the first spec: packages that bring operators import this one.
+            operators = tuple(known().operators.values())
+            union = Union[operators]  # noqa: UP007 - made of a tuple
+            return handler.generate_schema(Annotated[union, Field(discriminator="op")])
 
 
 def _one_of_dtypes(value: str) -> str:
@@ -44,17 +58,24 @@ def _one_of_dtypes(value: str) -> str:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True
+    )
 
 
 class Requirements(_Part):
     """What a stream must be to be taken."""
 
     kind: Literal["signal", "frames"] | None = None  # nobody publishes events
+    """`signal` for channels over time, `frames` for images."""
     channels: Annotated[int, Field(ge=1)] | None = None
+    """How many channels an item has."""
     shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    """The shape of an item: `[C]`, `[H, W]` or `[H, W, C]`."""
     dtype: Annotated[str, AfterValidator(_one_of_dtypes)] | None = None
+    """What its numbers are, such as `uint8` or `float32`."""
     rate_hz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Items per second."""
 
     @validator(mode="after")
     def _possible(self) -> Self:
@@ -63,7 +84,9 @@ class Requirements(_Part):
             kind = self.kind or ("signal" if len(shape) == 1 else "frames")
             format = Format(kind=kind, shape=shape, dtype=self.dtype or "uint8")
             if self.channels not in (None, format.channels):
-                raise ValueError(f"{shape} has {format.channels} channels, not {self.channels}")
+                raise ValueError(
+                    f"{shape} has {format.channels} channels, not {self.channels}; say one of both"
+                )
         return self
 
     def misfit(self, format: Format) -> Problem | None:
@@ -77,7 +100,11 @@ class Requirements(_Part):
         }
         for name, (wanted, got) in pairs.items():
             if wanted is not None and wanted != got:
-                return Problem((INPUT, name), f"the pipeline takes {wanted}, the stream has {got}")
+                return Problem(
+                    (INPUT, name),
+                    f"the pipeline takes {wanted}, the stream has {got}; "
+                    f"change {INPUT}.{name}, or take another stream",
+                )
         return None
 
     def format(self) -> Format | None:
@@ -97,7 +124,9 @@ class Stage(_Part):
     """An operator, and where its input comes from; None means the stage above."""
 
     operator: AnyOperator
+    """What the stage does."""
     inputs: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(None, alias="from")
+    """The stages it takes from, or `input`; without it, the stage above."""
 
     @validator(mode="before")
     @classmethod
@@ -118,14 +147,24 @@ class Spec(_Part):
     """A pipeline as its YAML says it."""
 
     corrente: Literal[1]
+    """The version of this language."""
     name: Name
+    """What the pipeline is called in topics: `STREAM/NAME/STAGE`."""
     for_each: Annotated[str, AfterValidator(check_pattern)] = "**"
+    """The streams it is for: `*` stands for one level of a name, `**` for any."""
     input: Requirements = Requirements()
+    """What a stream must be to be taken; what is left out is left open."""
     stages: Annotated[dict[Name, Stage], Field(min_length=1, max_length=MAX_STAGES)]
+    """What is computed, by name; each takes from the one above unless it says `from`."""
     delivery: Literal["live"] = "live"
+    """`live`: what was not yet delivered is lost with the daemon."""
     on_gap: OnGap = "reset"
+    """What a gap in the stream does: `reset` begins anew behind it, `zero` and `hold` fill it with
+    zeros or the last item, `error` ends the pipeline for that stream."""
     max_fill: Annotated[int, Field(ge=1, le=MAX_FILL)] | None = None
+    """How many items `zero` and `hold` fill at most, before a reset; a second's unless said."""
     backpressure: bool = False
+    """Whether a subscriber may hold the stream up instead of missing items."""
 
     @field_validator("max_fill")
     @classmethod
@@ -178,14 +217,14 @@ def _problem(details: ErrorDetails) -> Problem:
     kind, limits, got = details["type"], details.get("ctx", {}), details["input"]
     match kind:
         case "missing":
-            return Problem(path, "is missing")
+            return Problem(path, f"is missing; add {_meaning(details)}")
         case "extra_forbidden":
             return Problem(path, f"unknown key{nearest(str(path[-1]), _known_keys(details))}")
         case "union_tag_not_found":
-            return Problem((*path, "op"), "is missing")
+            return Problem((*path, "op"), "is missing; say what the stage does: op: relu")
         case "union_tag_invalid":
             tag = str(limits["tag"])
-            return Problem((*path, "op"), f"unknown operator {tag!r}{nearest(tag, BY_NAME)}")
+            return Problem((*path, "op"), _unknown(tag))
         case "greater_than_equal":
             return Problem(path, f"must be at least {limits['ge']}, got {_short(got)}")
         case "less_than_equal":
@@ -204,6 +243,12 @@ def _problem(details: ErrorDetails) -> Problem:
             return Problem(path, f"must be more than {limits['gt']}, got {_short(got)}")
         case "literal_error":
             return Problem(path, f"must be {limits['expected']}, got {_short(got)}")
+        case "int_type" | "int_parsing" | "int_from_float" | "int_parsing_size":
+            return Problem(path, f"must be a whole number, got {_short(got)}")
+        case "float_type" | "float_parsing":
+            return Problem(path, f"must be a number, got {_short(got)}")
+        case "bool_type" | "bool_parsing":
+            return Problem(path, f"must be true or false, got {_short(got)}")
         case "value_error":
             return Problem(path, str(limits["error"]))
         case _:
@@ -218,11 +263,30 @@ def _written_path(loc: Path) -> Path:
     return loc[:-1] if loc and loc[-1] == "[key]" else loc
 
 
+def _meaning(details: ErrorDetails) -> str:
+    """A missing field and what it is for."""
+    loc = details["loc"]
+    name = str(loc[-1])
+    model: type[BaseModel] = Spec
+    if len(loc) > 3 and loc[2] == "operator":
+        model = known().operators[str(loc[3])]
+    field = model.model_fields.get(name)
+    text = (field.description if field else "") or ""
+    return f"{name}: {text[:1].lower()}{text[1:].removesuffix('.')}" if text else name
+
+
 def _known_keys(details: ErrorDetails) -> tuple[str, ...]:
     loc = details["loc"]
     if len(loc) > 3 and loc[2] == "operator":
-        return (*BY_NAME[str(loc[3])].model_fields, "from")
+        return (*known().operators[str(loc[3])].model_fields, "from")
     return tuple((Requirements if loc[:-1] == (INPUT,) else Spec).model_fields)
+
+
+def _unknown(name: str) -> str:
+    """Why there is no operator of that name, and what to do."""
+    if reason := known().broken.get(name):
+        return f"operator {name!r}: {reason}"
+    return f"unknown operator {name!r}{nearest(name, known().operators)}"
 
 
 def _entries(count: int) -> str:

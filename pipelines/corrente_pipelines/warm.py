@@ -3,7 +3,7 @@
 import numpy as np
 
 from corrente.format import Format, FormatError
-from corrente_pipelines.operators import OPERATORS
+from corrente_pipelines.operators import known
 
 _FORMATS = (
     Format(kind="signal", shape=(1,)),
@@ -16,7 +16,7 @@ _FORMATS = (
 
 def warm() -> None:
     """Run every operator's examples once, so that no kernel compiles while a stream waits."""
-    for kind in OPERATORS:
+    for kind in known().operators.values():
         for example in kind.examples():
             for format in _FORMATS:
                 formats = (format,) * example.arity

@@ -23,6 +23,7 @@ class Windowed(Operator):
     """What the items are handed over in."""
 
     pad: Pad = "zero"
+    """What lies beyond the borders; `valid` gives only outputs that need nothing from there."""
 
     @abstractmethod
     def window(self) -> tuple[int, ...]:

@@ -226,11 +226,11 @@ def test_the_environment_fills_in_what_a_spec_leaves_open(
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ("3, pad: edge", "must be a valid integer"),
-        ("[3]", "must be a valid integer"),
-        ("[", "must be a valid integer"),
-        ("}", "must be a valid integer"),
-        ("3 # three", "must be a valid integer"),
+        ("3, pad: edge", "must be a whole number"),
+        ("[3]", "must be a whole number"),
+        ("[", "must be a whole number"),
+        ("}", "must be a whole number"),
+        ("3 # three", "must be a whole number"),
         ("3\n  b: {op: relu}", "SIZE has several lines"),
         ("2026-13-45", "cannot be read as timestamp"),
         ("=", "could not determine a constructor"),

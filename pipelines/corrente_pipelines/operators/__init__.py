@@ -1,5 +1,7 @@
 """The operators, by name. To add one: write its file, and name it here."""
 
+from functools import cache
+
 from corrente_pipelines.operator import Operator, operator_name
 from corrente_pipelines.operators.abs import Abs
 from corrente_pipelines.operators.add import Add
@@ -42,6 +44,7 @@ from corrente_pipelines.operators.subtract import Subtract
 from corrente_pipelines.operators.sum import Sum
 from corrente_pipelines.operators.threshold import Threshold
 from corrente_pipelines.operators.to_uint8 import ToUint8
+from corrente_pipelines.plug_ins import Known, gathered
 
 OPERATORS: tuple[type[Operator], ...] = (
     Abs,
@@ -89,4 +92,14 @@ OPERATORS: tuple[type[Operator], ...] = (
 
 BY_NAME = {operator_name(operator): operator for operator in OPERATORS}
 
-__all__ = ["BY_NAME", "OPERATORS"]
+
+@cache
+def known() -> Known:
+    """These, and those that other packages bring: found when they are first asked for.
+
+    So a package may be imported, and import what it needs from here, before it is asked for any.
+    """
+    return gathered(BY_NAME)
+
+
+__all__ = ["BY_NAME", "OPERATORS", "known"]

@@ -43,7 +43,9 @@ class Background(Rated):
 
     op: Literal["background"] = "background"
     time_constant_s: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)]
+    """Seconds after which a frame counts for 1/e of a new one."""
     on_nonfinite: Literal["hold"] = "hold"
+    """A pixel that is not finite is taken for the last finite one there."""
 
     def output(self, *formats: Format) -> Format:
         """The same channels."""

@@ -47,7 +47,9 @@ class Classify(Operator):
 
     op: Literal["classify"] = "classify"
     model: ModelPath
+    """The .safetensors file of a network, from the spec's folder."""
     hop: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """Items from a window to the next; half a window unless said. Not for whole frames."""
 
     @field_validator("hop")
     @classmethod

@@ -16,7 +16,9 @@ class Clip(Pointwise):
 
     op: Literal["clip"] = "clip"
     low: Number | None = None
+    """The least that comes out."""
     high: Number | None = None
+    """The most that comes out."""
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

@@ -21,9 +21,13 @@ class Crop(Operator):
 
     op: Literal["crop"] = "crop"
     top: Offset = 0
+    """The first row kept."""
     left: Offset = 0
+    """The first column kept."""
     height: Length
+    """How many rows are kept."""
     width: Length
+    """How many columns are kept."""
 
     def output(self, *formats: Format) -> Format:
         """Frames of `height` x `width`."""
@@ -33,7 +37,7 @@ class Crop(Operator):
         if bottom > height or right > width:
             raise FormatError(
                 f"the crop reaches to row {bottom} and column {right}, "
-                f"a frame has {height} x {width}"
+                f"a frame has {height} x {width}; move it, or make it smaller"
             )
         return replace(format, shape=(self.height, self.width, *channels))
 

@@ -52,8 +52,11 @@ class Crossings(Placed):
 
     op: Literal["crossings"] = "crossings"
     level: Annotated[float, Field(ge=-1e300, le=1e300, allow_inf_nan=False)] | None = None
+    """What is crossed; left out, it is the second input."""
     direction: Direction = "rising"
+    """Which crossings are events."""
     refractory_s: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 0.0
+    """Seconds after an event in which there is no other."""
 
     @property
     def arity(self) -> int:

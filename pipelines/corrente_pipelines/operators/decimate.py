@@ -20,6 +20,7 @@ class Decimate(Operator):
 
     op: Literal["decimate"] = "decimate"
     factor: Annotated[int, Field(ge=1, le=1 << 20)]
+    """One item of so many is kept."""
 
     def output(self, *formats: Format) -> Format:
         """The same items, fewer of them."""

@@ -8,7 +8,7 @@ import numpy as np
 from corrente.format import Format, Items
 from corrente_pipelines import reference
 from corrente_pipelines.numerics.padding import Pad
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated, Weights
 from corrente_pipelines.windowed import WindowedOverTime
 
 
@@ -22,6 +22,7 @@ class Derivative(WindowedOverTime, Rated):
 
     op: Literal["derivative"] = "derivative"
     pad: Pad = "edge"
+    """What lies beyond the ends; `valid` leaves both ends out."""
 
     def window(self) -> tuple[int, ...]:
         """An item and its two neighbours."""
@@ -36,6 +37,10 @@ class Derivative(WindowedOverTime, Rated):
     def algorithm(self, *formats: Format) -> str:
         """One difference."""
         return "difference"
+
+    def weights(self, *formats: Format) -> Weights:
+        """The difference of the two neighbours, halved, per second."""
+        return Weights(np.array([-0.5, 0.0, 0.5]) * formats[0].rate_hz, self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

@@ -8,7 +8,7 @@ import numpy as np
 from corrente.format import Format, Items, Kind
 from corrente_pipelines import overlap, reference
 from corrente_pipelines.numerics.padding import Pad
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_time
 
 
@@ -24,6 +24,7 @@ class Difference(Operator):
 
     op: Literal["difference"] = "difference"
     pad: Pad = "edge"
+    """What lies before the first frame; `valid` gives no difference for it."""
 
     def output(self, *formats: Format) -> Format:
         """The same channels, float32."""
@@ -42,6 +43,10 @@ class Difference(Operator):
     def receptive_field(self, *formats: Format) -> int:
         """A frame and the one before it."""
         return 2
+
+    def weights(self, *formats: Format) -> Weights:
+        """The later less the earlier."""
+        return Weights(np.array([-1.0, 1.0]), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

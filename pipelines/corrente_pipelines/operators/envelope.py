@@ -27,6 +27,7 @@ class Envelope(WindowedOverTime):
 
     op: Literal["envelope"] = "envelope"
     taps: Annotated[int, Field(ge=3, le=(1 << 16) - 1)] = 129
+    """Of the Hilbert transformer; odd."""
 
     @field_validator("taps")
     @classmethod

@@ -39,7 +39,9 @@ class EventRate(Placed):
 
     op: Literal["event_rate"] = "event_rate"
     window_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+    """Seconds of the past whose events count."""
     per: Literal["minute", "second"] = "minute"
+    """What the rate is in."""
 
     def output(self, *formats: Format) -> Format:
         """A signal of one channel, which its unit names."""

@@ -13,7 +13,7 @@ from corrente_pipelines import reference
 from corrente_pipelines.design import windowed_taps
 from corrente_pipelines.frequency_filter import FrequencyFilter
 from corrente_pipelines.numerics import direct
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import WindowedOverTime
 
 
@@ -28,6 +28,7 @@ class Fir(WindowedOverTime, FrequencyFilter):
 
     op: Literal["fir"] = "fir"
     taps: Annotated[int, Field(ge=3, le=1 << 16)] = 129
+    """How many; more make the edges of the band steeper."""
 
     @model_validator(mode="after")
     def _odd_for_high(self) -> Self:
@@ -54,6 +55,10 @@ class Fir(WindowedOverTime, FrequencyFilter):
     def over_time(self, items: Items) -> Items:
         """Direct sums."""
         return direct.along_time_widely(items, self._weights)
+
+    def weights(self, *formats: Format) -> Weights:
+        """The taps."""
+        return Weights(self._weights, self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

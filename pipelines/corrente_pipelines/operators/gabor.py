@@ -33,11 +33,17 @@ class Gabor(Bank):
 
     op: Literal["gabor"] = "gabor"
     size: Annotated[int, Field(ge=1, le=255)]
+    """Pixels of the kernel each way."""
     wavelength: Annotated[float, Field(ge=2, le=1e4, allow_inf_nan=False)]
+    """Pixels from one stripe to the next."""
     sigma: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)] | None = None
+    """The deviation of the Gaussian, in pixels; 0.56 wavelengths unless said."""
     angles: Annotated[tuple[Angle, ...], Field(min_length=1, max_length=32)] = (0, 45, 90, 135)
+    """Degrees, a channel each: 0 finds upright stripes, 90 level ones."""
     aspect: Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)] = 0.5
+    """Below 1 draws the kernel out along its stripes."""
     phase: Angle = 0
+    """Degrees: 0 finds lines, 90 finds edges."""
 
     def kernels(self) -> NDArray[np.float64]:
         """One for each angle."""

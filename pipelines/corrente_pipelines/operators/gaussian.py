@@ -12,7 +12,7 @@ from corrente.format import Format, Items
 from corrente_pipelines import reference
 from corrente_pipelines.kernels import gaussian_taps
 from corrente_pipelines.numerics import direct
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
 
@@ -25,8 +25,11 @@ class Gaussian(Windowed):
 
     op: Literal["gaussian"] = "gaussian"
     size: Annotated[int, Field(ge=1, le=4096)]
+    """Taps, on frames each way."""
     sigma: Annotated[float, Field(ge=1e-3, le=1e6, allow_inf_nan=False)]
+    """The standard deviation, in items or pixels."""
     normalise: bool = True
+    """Whether the taps sum to one."""
 
     @cached_property
     def _weights(self) -> NDArray[np.float32]:
@@ -51,6 +54,11 @@ class Gaussian(Windowed):
     def over_frames(self, frames: Items) -> Items:
         """Direct sums, down and across: the kernel is a product."""
         return direct.separable_on_frames(frames, self._weights, self._weights)
+
+    def weights(self, *formats: Format) -> Weights:
+        """The Gaussian."""
+        q = self._weights.astype(np.float64)
+        return Weights(q if self.runs_over_time(formats[0]) else np.outer(q, q), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition, on frames with the whole two-dimensional kernel."""

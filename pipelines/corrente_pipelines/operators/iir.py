@@ -41,7 +41,9 @@ class Iir(FrequencyFilter):
 
     op: Literal["iir"] = "iir"
     order: Annotated[int, Field(ge=1, le=16)] = 4
+    """Of the Butterworth filter; a band has twice as many poles."""
     on_nonfinite: Literal["hold"] = "hold"
+    """An item that is not finite is taken for the last finite one of its channel."""
 
     @property
     def _sections(self) -> Sections:

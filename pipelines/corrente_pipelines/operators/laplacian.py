@@ -9,7 +9,7 @@ from corrente.format import Format, Items, Kind
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.numerics.padding import Pad, framed
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_frames
 
 KERNEL = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32)
@@ -26,6 +26,7 @@ class Laplacian(Operator):
 
     op: Literal["laplacian"] = "laplacian"
     pad: Pad = "zero"
+    """What lies beyond the borders; `valid` gives only outputs that need nothing from there."""
 
     def output(self, *formats: Format) -> Format:
         """The same channels."""
@@ -41,6 +42,10 @@ class Laplacian(Operator):
     def algorithm(self, *formats: Format) -> str:
         """Sums of products."""
         return "direct"
+
+    def weights(self, *formats: Format) -> Weights:
+        """The kernel."""
+        return Weights(KERNEL.astype(np.float64), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

@@ -38,6 +38,7 @@ class MatchTemplate(Windowed):
 
     op: Literal["match_template"] = "match_template"
     template: Kernel
+    """What is looked for: `(K,)` on signals, `(h, w)` on frames."""
 
     @model_validator(mode="after")
     def _has_a_shape(self) -> Self:

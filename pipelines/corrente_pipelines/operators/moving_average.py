@@ -9,7 +9,7 @@ from pydantic import Field
 from corrente.format import Format, Items
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import log_step
-from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
+from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
 
@@ -22,7 +22,9 @@ class MovingAverage(Windowed):
 
     op: Literal["moving_average"] = "moving_average"
     size: Annotated[int, Field(ge=1, le=1 << 20)]
+    """How many items, or pixels each way."""
     over: Literal["time"] | None = None
+    """`time` averages each pixel over frames."""
 
     def window(self) -> tuple[int, ...]:
         """`size` both ways; over time the first counts."""
@@ -47,6 +49,11 @@ class MovingAverage(Windowed):
     def algorithm(self, *formats: Format) -> str:
         """Neither one by one nor a running sum."""
         return "log-step"
+
+    def weights(self, *formats: Format) -> Weights:
+        """All the same, held once."""
+        sizes = self.window()[:1] if self.runs_over_time(formats[0]) else self.window()
+        return Weights(np.broadcast_to(1.0 / self.size ** len(sizes), sizes), self.pad)
 
     def reference(self, *x: Items) -> Items:
         """Correlation with `1 / K`."""

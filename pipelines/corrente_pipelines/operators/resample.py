@@ -47,6 +47,7 @@ class Resample(Rated):
 
     op: Literal["resample"] = "resample"
     rate_hz: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+    """Items per second of the output."""
 
     @cached_property
     def _ratio(self) -> Fraction:

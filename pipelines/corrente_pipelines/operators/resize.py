@@ -29,7 +29,9 @@ class Resize(Operator):
 
     op: Literal["resize"] = "resize"
     size: tuple[Length, Length]
+    """Rows and columns of the output."""
     interpolation: Interpolation = "linear"
+    """How pixels are made; `area` is the one for shrinking."""
 
     def output(self, *formats: Format) -> Format:
         """Frames of `size`, float32."""

@@ -21,6 +21,7 @@ class Rms(WindowedOverTime):
 
     op: Literal["rms"] = "rms"
     size: Annotated[int, Field(ge=1, le=1 << 20)]
+    """How many items."""
 
     def window(self) -> tuple[int, ...]:
         """`size` items."""

@@ -15,7 +15,9 @@ class Scale(Pointwise):
 
     op: Literal["scale"] = "scale"
     factor: Number = 1.0
+    """What numbers are multiplied by."""
     offset: Number = 0.0
+    """What is added then."""
 
     def of(self, x: Items) -> Items:
         """In float64."""

@@ -27,6 +27,7 @@ class _Memory(NamedTuple):
     skip: int
     items: NDArray[np.float32]
     columns: NDArray[np.float32]
+    """Windows of a frame."""
 
 
 class Spectrogram(Operator):
@@ -46,10 +47,15 @@ class Spectrogram(Operator):
 
     op: Literal["spectrogram"] = "spectrogram"
     size: Annotated[int, Field(ge=2, le=1 << 16)]
+    """Items of a window."""
     hop: Annotated[int, Field(ge=1, le=1 << 16)]
+    """Items from a window to the next."""
     columns: Annotated[int, Field(ge=1, le=1 << 12)]
+    """Windows of a frame."""
     every: Annotated[int, Field(ge=1, le=1 << 12)] | None = None
+    """Windows from a frame to the next; `columns` unless said."""
     scale: Literal["magnitude", "power", "db"] = "magnitude"
+    """What a pixel tells: `X`, `X^2`, or that in decibels."""
 
     @model_validator(mode="after")
     def _no_column_left_out(self) -> Self:

@@ -46,7 +46,9 @@ class Standardize(Rated):
 
     op: Literal["standardize"] = "standardize"
     time_constant_s: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    """Seconds after which an item counts for 1/e of a new one."""
     on_nonfinite: Literal["hold"] = "hold"
+    """An item that is not finite is taken for the last finite one of its channel."""
 
     @property
     def _time_constant(self) -> float:

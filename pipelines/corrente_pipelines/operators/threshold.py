@@ -15,6 +15,7 @@ class Threshold(Pointwise):
 
     op: Literal["threshold"] = "threshold"
     level: Number
+    """What a number must exceed."""
 
     def of(self, x: Items) -> Items:
         """Compared in float64."""

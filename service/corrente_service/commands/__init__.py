@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from corrente import command
 from corrente_service.commands.appearance import plain_app
 
-NAMES = ("serve", "explain", "run", "demo", "healthcheck", "model")
+NAMES = ("serve", "explain", "run", "trace", "schema", "demo", "healthcheck", "model")
 """Modules of this package, each with an `app`."""
 
 

@@ -1,9 +1,11 @@
 """`corrente run`: a recording through a pipeline, without a daemon."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -17,7 +19,12 @@ from corrente.saving.table import Table
 from corrente.sources import Source, is_endless, read_items, says_rate
 from corrente_pipelines import Plan, SpecError, load
 from corrente_pipelines import run as through
+from corrente_pipelines.blocks import data
+from corrente_pipelines.deviation import Deviation, deviations, whole
 from corrente_service.commands.appearance import plain_app
+
+REFERENCE_BYTES = 64 << 20
+"""As much of a recording as is held against definitions: they are slow, and take float64."""
 
 app = plain_app()
 
@@ -37,7 +44,7 @@ def run(
         ),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--out",
             "-o",
@@ -45,24 +52,36 @@ def run(
             "events.",
             show_default=False,
         ),
-    ],
+    ] = None,
     rate_hz: Annotated[
         float | None, typer.Option(help="Items per second; else what the input says, or the spec.")
     ] = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="Write this stage; again for more. All by default.")
     ] = None,
+    reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference",
+            help="Hold every stage against its definition, computed slowly; print where one leaves "
+            "its tolerance first.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a recording through a pipeline: one array per stage, the bits that the daemon gives.
 
     Events are rows, columns as in `corrente explain`, the first one where each lies.
 
-    Exits with 1 where the spec, the recording or their formats do not fit.
+    Exits with 1 where the spec, the recording or their formats do not fit, or where a stage leaves
+    its tolerance of its definition.
     """
     try:
+        if out is None and not reference:
+            raise FormatError("say what to do: --out FILE writes the outputs, --reference checks")
         if is_endless(source):
             raise FormatError(f"{source} has no end; run takes a recording")
-        if not out.parent.is_dir():
+        if out is not None and not out.parent.is_dir():
             raise FormatError(f"{out}: there is no folder {out.parent}; make it first")
         pipeline = load(spec)
         if rate_hz is None and not says_rate(source):
@@ -70,14 +89,83 @@ def run(
         recording = read_items(source, rate_hz)
         plan = pipeline.plan(recording.format)
         wanted = _wanted(plan, stage)
-        write = _writer(out, plan, wanted)
-        outputs = through(plan, _counted(recording), wanted)
-        write(outputs)
+        write = None if out is None else _writer(out, plan, wanted)
+        if reference:
+            items = _whole(recording)
+            made = whole(plan, items)
+            outputs = {name: data(made[name]) for name in wanted}
+            found = list(deviations(plan, items, made))
+        else:
+            outputs, found = through(plan, _counted(recording), wanted), None
+        if write is not None:
+            write(outputs)
     except (SpecError, FormatError, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(_data(outputs, found)))
+    else:
+        _say(outputs, found)
+    if found:
+        raise typer.Exit(1)
+
+
+def _say(outputs: dict[str, Items], found: list[Deviation] | None) -> None:
     for name, items in outputs.items():
         typer.echo(f"{name}: {items.shape} {items.dtype}")
+    for one in found or ():
+        place = "".join(f"[{at}]" for at in (one.index, *one.place))
+        typer.echo(
+            f"{one.stage} leaves its tolerance first at {one.stage}{place}: {one.got:.9g}, by "
+            f"definition {one.wanted:.9g}, which may be {one.bound:.3g} away"
+            if one.place
+            else f"{one.stage} has {one.got:g} items, by definition {one.wanted:g}"
+        )
+    if found == []:
+        typer.echo("all stages within tolerance of their definitions")
+
+
+def _data(outputs: dict[str, Items], found: list[Deviation] | None) -> dict[str, Any]:
+    """The same for programs; numbers that JSON does not have are null."""
+    stages = [
+        {"stage": name, "shape": items.shape, "dtype": items.dtype.name}
+        for name, items in outputs.items()
+    ]
+    if found is None:
+        return {"stages": stages}
+    deviations = [
+        {
+            "stage": one.stage,
+            "index": one.index,
+            "place": one.place,
+            "got": finite(one.got),
+            "wanted": finite(one.wanted),
+            "bound": finite(one.bound),
+        }
+        for one in found
+    ]
+    return {"stages": stages, "deviations": deviations}
+
+
+def finite(value: float) -> float | None:
+    """The number, None for what JSON has no word for."""
+    return value if isfinite(value) else None
+
+
+def _whole(recording: Source) -> Items:
+    """All its items; raises `FormatError` where they are too many to be defined at once."""
+    parts: list[Items] = [recording.format.empty()]
+    held = 0
+    for block in _counted(recording):
+        parts.append(block)
+        held += block.nbytes
+        if held > REFERENCE_BYTES:
+            most = REFERENCE_BYTES // recording.format.item_bytes
+            raise FormatError(
+                f"--reference takes at most {REFERENCE_BYTES >> 20} MiB of items, {most} of these; "
+                "cut the recording"
+            )
+    return np.concatenate(parts)
 
 
 def _writer(out: Path, plan: Plan, wanted: list[str]) -> Callable[[dict[str, Items]], None]:
@@ -92,14 +180,6 @@ def _writer(out: Path, plan: Plan, wanted: list[str]) -> Callable[[dict[str, Ite
     return partial(_write_table, out, plan)
 
 
-def _write_arrays(out: Path, outputs: dict[str, Items]) -> None:
-    """An npz of the outputs; `np.savez` would take some stages' names for arguments of its own."""
-    with ZipFile(out, "w") as file:
-        for name, items in outputs.items():
-            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, items, allow_pickle=False)
-
-
 def _write_table(out: Path, plan: Plan, outputs: dict[str, Items]) -> None:
     """A csv of the one stage, as `corrente sub --save` writes it."""
     ((name, items),) = outputs.items()
@@ -108,6 +188,14 @@ def _write_table(out: Path, plan: Plan, outputs: dict[str, Items]) -> None:
         table.save(Block("", plan.pipeline, name, 0, items, 0, plan.formats[name]))
     finally:
         table.close()
+
+
+def _write_arrays(out: Path, outputs: dict[str, Items]) -> None:
+    """An npz of the outputs; `np.savez` would take some stages' names for arguments of its own."""
+    with ZipFile(out, "w") as file:
+        for name, items in outputs.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, items, allow_pickle=False)
 
 
 def _wanted(plan: Plan, stages: list[str] | None) -> list[str]:
