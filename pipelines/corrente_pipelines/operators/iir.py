@@ -10,7 +10,7 @@ from pydantic import Field
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
-from corrente_pipelines.design import butterworth, filtered
+from corrente_pipelines.design import butterworth
 from corrente_pipelines.frequency_filter import FrequencyFilter
 from corrente_pipelines.numerics.padding import doubles
 from corrente_pipelines.numerics.recursive import second_order_sections
@@ -86,8 +86,16 @@ class Iir(FrequencyFilter):
         return "second-order sections"
 
     def reference(self, *x: Items) -> Items:
-        """The definition, as scipy.signal computes it."""
-        return filtered(self._sections, reference.held(x[0]))
+        """The difference equation of each section, one after the other."""
+        y = reference.held(x[0])
+        for b0, b1, b2, _, a1, a2 in self._sections:
+            given = np.concatenate([np.zeros((2, y.shape[1])), y])
+            out = np.zeros(given.shape)
+            for n in range(2, len(out)):
+                out[n] = b0 * given[n] + b1 * given[n - 1] + b2 * given[n - 2]
+                out[n] -= a1 * out[n - 1] + a2 * out[n - 2]
+            y = out[2:]
+        return y
 
     def tolerance(self, *x: Items) -> Bound:
         """Float64 rounding, and what counts as forgotten, for the largest item so far."""
