@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 TRAINABLE := .venv/trainable
 
-.PHONY: install install-train demo test test-long bench check format models clean
+.PHONY: install install-train demo test test-long bench check format models docs clean
 
 install: $(INSTALLED)
 install-train: $(TRAINABLE)
@@ -42,6 +42,11 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+
+# The site, into build/docs; a warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/pip install -q --group docs
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
