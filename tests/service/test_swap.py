@@ -56,7 +56,9 @@ class Reader:
                 self._say(self._receiving.received(message, payload))
         taken: list[Block] = []
         while self._receiving.has_block:
-            taken.append(self._receiving.take()[0])
+            block, granted = self._receiving.take()
+            taken.append(block)
+            self._say(granted)
         return [block for block in taken if stage in (None, block.stage)]
 
 
