@@ -1,11 +1,15 @@
 """The contract of DESIGN section 5: over every operator, and over plans of random graphs."""
 
 import json
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from math import ceil
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import corrente_pipelines.operators
@@ -19,18 +23,72 @@ from corrente_pipelines.spec import Stage
 from tests import contract
 
 CASES = list(contract.cases())
+CASES_OF = Counter(type(operator) for operator, _ in CASES)
+
+EXAMPLES = 50
+"""How many are drawn for every operator, at least."""
+
+LONG = 5_000
+"""The same in `make test-long`."""
+
+DRAWN = 15
+"""How many a test draws. A case of an operator with few is tested several times."""
+
+TESTS = [case for case in CASES for _ in range(ceil(EXAMPLES / DRAWN / CASES_OF[type(case[0])]))]
 
 
-@pytest.mark.parametrize(("operator", "format"), CASES, ids=str)
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_any_chunking_and_any_start_is_the_whole_and_the_definition(
-    operator: Operator, format: Format, data: st.DataObject
-) -> None:
+def check(data: st.DataObject, operator: Operator, format: Format) -> None:
     x = data.draw(contract.signals(format, operator.arity))
     blocks = data.draw(contract.cuts(len(x[0])))
     middle = data.draw(st.integers(0, len(x[0])))
     contract.check_operator(operator, format, x, blocks, middle)
+
+
+@pytest.mark.parametrize(("operator", "format"), TESTS, ids=str)
+@settings(max_examples=DRAWN, deadline=None)
+@given(data=st.data())
+def test_any_chunking_and_any_start_is_the_whole_and_the_definition(
+    operator: Operator, format: Format, data: st.DataObject
+) -> None:
+    check(data, operator, format)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_no_operator_is_checked_on_fewer_examples_than_all_are(operator: type[Operator]) -> None:
+    assert sum(type(tested) is operator for tested, _ in TESTS) * DRAWN >= EXAMPLES
+
+
+def check_many(name: str, examples: int = LONG) -> int:
+    """Checks that operator on so many examples of any of its cases; gives how many there were."""
+    cases = [case for case in CASES if case[0].name == name]
+    drawn = 0
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        nonlocal drawn
+        drawn += 1
+        check(data, *data.draw(st.sampled_from(cases)))
+
+    try:
+        run()
+    except Exception as error:
+        raise AssertionError(f"{name}: {error!r}; {getattr(error, '__notes__', '')}") from error
+    return drawn
+
+
+@pytest.mark.long
+def test_many_more_examples_of_every_operator() -> None:
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        drawn = processes.map(check_many, BY_NAME)
+        for name, examples in zip(BY_NAME, drawn, strict=True):
+            print(f"{name}: {examples} examples", flush=True)
+            assert examples >= LONG
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
