@@ -173,7 +173,8 @@ class Spectrogram(Operator):
         windows[bad] = 0
         spectra = np.abs(np.fft.rfft(windows * self._w)) / self._w.sum()
         spectra[bad] = np.nan
-        return self._scaled(spectra).transpose(0, 2, 1).astype(np.float32)
+        with np.errstate(over="ignore"):  # beyond float32's range it is an infinity
+            return self._scaled(spectra).transpose(0, 2, 1).astype(np.float32)
 
     def _scaled(self, spectra: Doubles) -> Doubles:
         if self.scale == "magnitude":
