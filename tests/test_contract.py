@@ -67,18 +67,20 @@ def check_many(name: str, examples: int = LONG) -> int:
         max_examples=examples,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         nonlocal drawn
-        drawn += 1
         check(data, *data.draw(st.sampled_from(cases)))
+        drawn += 1
 
     try:
         run()
     except Exception as error:
-        raise AssertionError(f"{name}: {error!r}; {getattr(error, '__notes__', '')}") from error
+        # From another process only the text of an error comes.
+        raise AssertionError("\n".join([f"{name}: {error!r}", *error.__notes__])) from error
     return drawn
 
 
