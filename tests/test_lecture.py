@@ -1,6 +1,8 @@
 """The lecture's notebooks run, and stand in the project as they ran."""
 
 import shutil
+from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -11,7 +13,7 @@ from nbformat import NotebookNode
 FOLDER = Path(__file__).parent.parent / "examples" / "lecture"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 QUICK = ("1-correlation", "3-edges")  # the others in the long run
-PICTURE_BYTES = 256 << 10
+PICTURE_BYTES, FOLDER_BYTES = 100_000, 1_500_000
 
 
 def read(file: Path) -> NotebookNode:
@@ -26,14 +28,32 @@ def test_there_are_six() -> None:
     assert [file.stem[0] for file in NOTEBOOKS] == list("123456")
 
 
+def images(notebook: NotebookNode) -> Iterator[bytes]:
+    """The pictures among the outputs, as files."""
+    for output in outputs(notebook):
+        for kind, data in output.get("data", {}).items():
+            if kind.startswith("image/"):
+                yield b64decode(data)
+
+
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_is_kept_with_its_pictures(file: Path) -> None:
     notebook = read(file)
     kinds = {output.output_type for output in outputs(notebook)}
     assert "error" not in kinds
-    pictures = [output.data["image/png"] for output in outputs(notebook) if "data" in output]
+    pictures = list(images(notebook))
     assert pictures
     assert max(map(len, pictures)) < PICTURE_BYTES
+
+
+def test_all_are_small() -> None:
+    assert sum(file.stat().st_size for file in NOTEBOOKS) < FOLDER_BYTES
+
+
+def test_a_notebook_that_streams_asserts_its_bits() -> None:
+    for file in NOTEBOOKS:
+        code = "\n".join(cell.source for cell in read(file).cells if cell.cell_type == "code")
+        assert "assert same_bits(" in code, file.name
 
 
 @pytest.mark.parametrize(
@@ -46,11 +66,12 @@ def test_a_notebook_is_kept_with_its_pictures(file: Path) -> None:
 )
 def test_a_notebook_runs(file: Path, tmp_path: Path) -> None:
     """What it asserts holds, in a copy of the examples."""
-    for name in ("data", "models"):
+    for name in ("data", "models", "pipelines"):
         (tmp_path / name).symlink_to(FOLDER.parent / name)
     folder = tmp_path / "lecture"
     folder.mkdir()
-    shutil.copy(file, folder)
+    for part in (file, FOLDER / "figures.py"):
+        shutil.copy(part, folder)
     client = NotebookClient(
         read(folder / file.name), timeout=600, resources={"metadata": {"path": str(folder)}}
     )
