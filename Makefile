@@ -29,7 +29,7 @@ test: $(INSTALLED)
 	$(BIN)/pytest
 
 # What takes too long for every change: all simulated worlds, all mutated messages, long soaks.
-test-long: $(INSTALLED)
+test-long: $(TRAINABLE)
 	$(BIN)/pytest -m long
 
 bench: $(INSTALLED)
