@@ -6,6 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from corrente.format import Format, FormatError, Items
+from corrente_pipelines.numerics.nans import settled
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State
 from corrente_pipelines.reference import magnitudes
 
@@ -61,7 +62,7 @@ class Combination(Operator):
         """Item by item."""
         first, second = (block.astype(np.float32, copy=False) for block in blocks)
         with np.errstate(invalid="ignore", over="ignore"):
-            return None, self.of(first, second)
+            return None, settled(self.of(first, second))
 
     def reference(self, *x: Items) -> Items:
         """The definition."""

@@ -10,6 +10,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.nans import settle
+
 Doubles = NDArray[np.float64]
 
 _TILE = 512  # outputs at a time: their sums stay in the first-level cache
@@ -68,6 +70,7 @@ def _coefficients(x: Doubles, w: Doubles, lanes: int) -> NDArray[np.float32]:
             for j in range(count):
                 # A NaN is no 0: it stays. Past 1 lie roundings of float64 only: float32 drops them.
                 y[i, start + j] = 0 if energies[j] == 0 else products[j] / np.sqrt(energies[j])
+        settle(y[i])
     return y
 
 

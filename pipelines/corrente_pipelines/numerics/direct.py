@@ -12,6 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.nans import settle
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
@@ -43,7 +45,9 @@ def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
     count = max(x.size - (w.size - 1) * lanes, 0)
     y = np.zeros(count, np.float32)
     for start in range(0, count, _TILE):
-        _add_taps(y[start : start + _TILE], x, w, start, lanes)
+        sums = y[start : start + _TILE]
+        _add_taps(sums, x, w, start, lanes)
+        settle(sums)
     return y
 
 
@@ -57,6 +61,7 @@ def _correlate_widely(x: Floats, w: Doubles, lanes: int) -> Floats:
         sums = scratch[: min(_TILE, count - start)]
         sums[:] = 0
         _add_taps(sums, x, w, start, lanes)
+        settle(sums)
         y[start : start + sums.size] = sums
     return y
 
@@ -68,8 +73,10 @@ def _correlate_bank(x: Floats, w: Floats) -> Floats:
     y = np.zeros((w.shape[0], count), np.float32)
     for m in range(w.shape[0]):
         for start in range(0, count, _TILE):
+            sums = y[m, start : start + _TILE]
             for c in range(w.shape[1]):
-                _add_taps(y[m, start : start + _TILE], x[c], w[m, c], start, 1)
+                _add_taps(sums, x[c], w[m, c], start, 1)
+            settle(sums)
     return y
 
 
@@ -81,6 +88,7 @@ def _correlate_rows(x: Floats, w: Floats, lanes: int) -> Floats:
     for i in range(height):
         for a in range(w.shape[0]):
             _add_taps(y[i], x[i + a], w[a], 0, lanes)
+        settle(y[i])
     return y
 
 
@@ -94,6 +102,7 @@ def _correlate_planes(x: Floats, w: Floats) -> Floats:
             for c in range(w.shape[1]):
                 for a in range(w.shape[2]):
                     _add_taps(y[m, i], x[c, i + a], w[m, c, a], 0, 1)
+            settle(y[m, i])
     return y
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from corrente.format import Items
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics.nans import settled
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound
 from corrente_pipelines.windowed import WindowedOverTime
 
@@ -53,7 +54,7 @@ class Envelope(WindowedOverTime):
         hilbert = direct.along_time_widely(items, self._weights)
         own = items[self.taps // 2 :][: len(hilbert)]
         squares = np.square(own, dtype=np.float64) + np.square(hilbert, dtype=np.float64)
-        return np.asarray(np.sqrt(squares), np.float32)
+        return settled(np.asarray(np.sqrt(squares), np.float32))
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
