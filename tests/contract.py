@@ -97,6 +97,20 @@ def _signal(
     return x
 
 
+def spoilt(random: np.random.Generator, format: Format, length: int) -> AnyBlock:
+    """A signal many of whose items are infinite, or NaNs that differ in their bits."""
+    shape = (length, *format.shape)
+    x = _signal(random, shape, format.dtype, 1.0, []).copy()
+    if x.dtype.kind == "f":
+        bits = {4: (np.uint32, 0xFFC00001), 8: (np.uint64, 0xFFF8000000000001)}[x.dtype.itemsize]
+        other = np.array(bits[1], bits[0]).view(x.dtype)
+        drawn = random.random(shape) / random.choice([0.02, 0.1, 0.4])
+        for value, share in ((np.nan, 1.0), (np.inf, 0.6), (-np.inf, 0.3), (other, 0.1)):
+            x[drawn < share] = value
+    x.flags.writeable = False
+    return x
+
+
 def _events(random: np.random.Generator, format: Format, count: int) -> Events:
     """None, one or several events at or behind each of so many items, before the next."""
     owners = np.repeat(np.arange(count), random.integers(0, random.integers(1, 4), count))

@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -91,6 +93,25 @@ def test_many_more_examples_of_every_operator() -> None:
         for name, examples in zip(BY_NAME, drawn, strict=True):
             print(f"{name}: {examples} examples", flush=True)
             assert examples >= LONG
+
+
+SPOILT = 60
+"""How many signals full of bad items are drawn for every operator."""
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_of_many_bad_items_any_chunking_has_the_same_bits(operator: type[Operator]) -> None:
+    """A sum of two NaNs has the bits of one of them: which, must not depend on the block."""
+    random = np.random.default_rng(0)
+    cases = [case for case in CASES if type(case[0]) is operator and case[1].kind != "events"]
+    for k in range(SPOILT if cases else 0):
+        example, format = cases[k % len(cases)]
+        length = int(random.integers(1, 80 if format.kind == "signal" else 7))
+        x = [contract.spoilt(random, format, length) for _ in range(example.arity)]
+        inner = np.sort(random.integers(0, length + 1, 5)).tolist()
+        blocks = [slice(a, b) for a, b in pairwise([0, *inner, length])]
+        whole = contract.stream(example, format, x, [slice(None)])
+        contract.check_same_bits(contract.stream(example, format, x, blocks), whole)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
