@@ -36,7 +36,11 @@ def test_a_stream_that_does_not_fit_is_told_why():
     exchange = Exchange({**MEAN, "input": {"channels": 3}})
     opened = exchange.client().open()
     assert opened.pipelines == ()
-    assert opened.notes == ("mean: input.channels: the pipeline takes 3, the stream has 2",)
+    (note,) = opened.notes
+    assert note == (
+        "mean: input.channels: the pipeline takes 3, the stream has 2; "
+        "change input.channels, or take another stream"
+    )
 
 
 def test_blocks_are_acknowledged_once_per_drain(exchange):
