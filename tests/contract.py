@@ -289,7 +289,8 @@ def check_late_events(late: Events, first: int, whole: Events, begin: int, field
     One from item `begin` on that only one of them has lies less than the receptive field behind
     one of the other's. From the first that both have on, they are the same to the last bit.
     """
-    assert first + len(late) == len(whole)
+    # Where the whole is shorter than a window, it ends before that begin.
+    assert first + len(late) == max(first, len(whole))
     mine, theirs = _rows_of_items(late, first), _rows_of_items(whole, 0)
     for some, others in ((mine, theirs), (theirs, mine)):
         near = [k for k, _ in others]
