@@ -1,4 +1,8 @@
-"""The site: `make docs`. What the code says itself is generated before it is built."""
+"""The site: `make docs`. What the code says itself is generated before it is built.
+
+Sphinx, not MkDocs: Material, its common theme, gets repairs only since November 2025
+(github.com/squidfunk/mkdocs-material/issues/8523); its team says MkDocs 2.0 takes no plugins.
+"""
 
 import sys
 from pathlib import Path
@@ -12,7 +16,6 @@ project = "Corrente"
 extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-exclude_patterns = ["reference.py"]
 html_theme = "furo"
 html_title = "Corrente"
 html_show_sphinx = False

@@ -103,6 +103,7 @@ def _one_above_the_other(
     if isinstance(y, Events):
         _signal(below, x, source, rate_hz, "events")
         below.vlines(y.rows[:, 0] / rate_hz, *below.get_ylim(), "#c1121f", linewidth=0.8)
+        below.set_xlabel("seconds")
     elif format.kind == "frames":
         image = below.imshow(
             y[0], aspect="auto", origin="upper", cmap="magma", interpolation="none"

@@ -1,6 +1,7 @@
 """Writes the pages that say what the code says: every operator with a picture, and the spec."""
 
 import json
+import sys
 from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
@@ -16,6 +17,15 @@ from corrente_pipelines.operators import OPERATORS
 HERE = Path(__file__).parent
 
 Schema = Mapping[str, Any]
+
+WORDS = {"array": "list", "boolean": "true or false", "null": "", "string": "text"}
+NUMBERS = {"integer": "whole number", "number": "number"}
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 def write(folder: Path) -> None:
@@ -58,8 +68,7 @@ def _overview() -> str:
 
 def _first_line(operator: type[Operator]) -> str:
     """What the module of the operator says it is."""
-    module = __import__(operator.__module__, fromlist=["x"])
-    return cleandoc(module.__doc__ or "").splitlines()[0]
+    return cleandoc(sys.modules[operator.__module__].__doc__ or "").splitlines()[0]
 
 
 def _operator(operator: type[Operator], schema: Schema, what: Shown, plan: Any) -> str:
@@ -142,21 +151,22 @@ def _type(said: Schema, schema: Schema) -> str:
         return f"`{said['const']}`"
     kind = said.get("type", "")
     if isinstance(kind, list):
-        return " or ".join(kind)
-    if kind in ("integer", "number"):
-        return _range({"integer": "whole number", "number": "number"}[kind], said)
-    return {"null": "", "boolean": "true or false", "array": "list", "string": "text"}.get(
-        kind, kind
-    )
+        return " or ".join(WORDS.get(one, one) for one in kind)
+    if kind in NUMBERS:
+        return _range(NUMBERS[kind], said)
+    return WORDS.get(kind, kind)
 
 
 def _range(kind: str, said: Schema) -> str:
-    low = said.get("minimum", said.get("exclusiveMinimum"))
-    high = said.get("maximum", said.get("exclusiveMaximum"))
-    if low is None or high is None:
-        return kind
-    above = "above " if "exclusiveMinimum" in said else ""
-    return f"{kind}, {above}{low:g} to {high:g}"
+    if "minimum" in said and "maximum" in said:
+        return f"{kind}, {_number(said['minimum'])} to {_number(said['maximum'])}"
+    bounds = [f"{word} {_number(said[key])}" for key, word in BOUNDS.items() if key in said]
+    return ", ".join([kind, *bounds])
+
+
+def _number(bound: float) -> str:
+    """Every digit: with six of them, 1,048,576 would be another number."""
+    return f"{bound:,.10g}"
 
 
 def _spec(schema: Schema) -> str:
