@@ -156,20 +156,25 @@ class Operator(BaseModel):
 class Rated(Operator):
     """An operator whose numbers depend on the rate of its input."""
 
-    _input_rate_hz: float | None = PrivateAttr(None)
+    _input_format: Format | None = PrivateAttr(None)
+
+    @property
+    def input_format(self) -> Format:
+        """The format of the input, of the first of several."""
+        if self._input_format is None:
+            raise RuntimeError(f"{self.name} is at work only once it was prepared for an input")
+        return self._input_format
 
     @property
     def input_rate_hz(self) -> float:
         """Items of the input per second."""
-        if self._input_rate_hz is None:
-            raise RuntimeError(f"{self.name} is at work only once it was prepared for a rate")
-        return self._input_rate_hz
+        return self.input_format.rate_hz
 
     def prepared(self, *formats: Format) -> Self:
-        """A copy that knows the rate."""
+        """A copy that knows its input; nothing that was cached for another goes along."""
         names = type(self).model_fields
         copy = type(self).model_construct(**{name: self.__dict__[name] for name in names})
-        copy._input_rate_hz = formats[0].rate_hz  # noqa: SLF001 - its own
+        copy._input_format = formats[0]  # noqa: SLF001 - its own
         return copy
 
 

@@ -127,7 +127,7 @@ class Crossings(Placed):
 
         `last` is the place of the event before.
         """
-        wait = self.refractory_s * self._source_rate_hz
+        wait = self.refractory_s * self.source_rate_hz
         for n in np.flatnonzero(self._crosses(pairs)).tolist():
             (x, level), (next_x, next_level) = pairs[n : n + 2].tolist()
             place = self._place(first + n, x, level, next_x, next_level)
@@ -149,7 +149,7 @@ class Crossings(Placed):
         """Where the event behind item n lies in the source: there, or before the next item."""
         # Quarters, as the difference of two differences of large numbers may be infinite.
         before, after = x / 4 - level / 4, next_x / 4 - next_level / 4
-        here, beyond = self._format.place(n), self._format.place(n + 1)
+        here, beyond = self.input_format.place(n), self.input_format.place(n + 1)
         # Numbers so small that their quarters are nothing are as good as on the level.
         part = before / (before - after) if before != after else 0.0
         return min(here + part * (beyond - here), nextafter(beyond, here))
@@ -164,13 +164,13 @@ class Crossings(Placed):
             if sign not in SIGNS[self.direction] or not all(map(isfinite, (x0, l0, x1, l1))):
                 continue
             own = n + (x0 - l0) / ((x0 - l0) - (x1 - l1))
-            place = float(self._format.origin) + own * float(self._format.stride)
+            place = float(self.input_format.origin) + own * float(self.input_format.stride)
             if not found or self._seconds(place - found[-1].place) >= self.refractory_s:
                 found.append(Crossing(n, place, float(sign)))
         return self._events(found, len(pairs))
 
     def _seconds(self, source_items: float) -> float:
-        return source_items / float(self._format.stride) / self._format.rate_hz
+        return source_items / float(self.input_format.stride) / self.input_rate_hz
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

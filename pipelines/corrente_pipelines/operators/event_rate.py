@@ -64,7 +64,7 @@ class EventRate(Placed):
         items = np.concatenate([state.items, block.items + state.next_index])
         places = np.concatenate([state.places, block.rows[:, 0]])
         stop = state.next_index + len(block)
-        window = self._window(self._format)
+        window = self._window(self.input_format)
         ends = np.arange(state.next_index + 1, stop + 1)
         first = np.searchsorted(items, ends - window)
         last = np.searchsorted(items, ends) - 1
@@ -96,16 +96,16 @@ class EventRate(Placed):
     @property
     def _scale(self) -> float:
         """From events per item of the source to what is said."""
-        return SECONDS[self.per] * self._source_rate_hz
+        return SECONDS[self.per] * self.source_rate_hz
 
     def reference(self, *x: Events) -> Items:
         """The definition, item by item."""
         y = np.full((len(x[0]), 1), np.nan)
         for n in range(len(x[0])):
-            window = x[0][max(0, n + 1 - self._window(self._format)) : n + 1]
+            window = x[0][max(0, n + 1 - self._window(self.input_format)) : n + 1]
             places = window.rows[:, 0]
             if len(places) > 1 and places[-1] > places[0]:
-                intervals_s = np.diff(places) / float(self._format.stride) / self._format.rate_hz
+                intervals_s = np.diff(places) / float(self.input_format.stride) / self.input_rate_hz
                 y[n] = SECONDS[self.per] / intervals_s.mean()
         return y
 
