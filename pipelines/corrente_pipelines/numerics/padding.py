@@ -22,11 +22,6 @@ def floats(items: Items, precision: Precision = "float32") -> Items:
     return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
 
-def doubles(items: Items) -> Items:
-    """The items as kernels in float64 are compiled for."""
-    return np.require(items, np.float64, ["C", "ALIGNED", "WRITEABLE"])
-
-
 def margins(size: int, centre: int | None = None) -> tuple[int, int]:
     """Items missing before the first and behind the last, for a kernel with that centre.
 

@@ -12,7 +12,7 @@ from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
 from corrente_pipelines.design import butterworth
 from corrente_pipelines.frequency_filter import FrequencyFilter
-from corrente_pipelines.numerics.padding import doubles
+from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.numerics.recursive import second_order_sections
 from corrente_pipelines.operator import Bound, State
 from corrente_pipelines.sections import FORGOTTEN, Sections, memory, radii, rounding
@@ -70,8 +70,8 @@ class Iir(FrequencyFilter):
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """Item by item."""
         after = _Memory(state.sections.copy(), state.last.copy())
-        sections = doubles(self._sections)
-        return after, second_order_sections(doubles(blocks[0]), sections, *after)
+        sections = floats(self._sections, "float64")
+        return after, second_order_sections(floats(blocks[0], "float64"), sections, *after)
 
     def receptive_field(self, *formats: Format) -> int:
         """After so many items an input adds less than 2^-52 of its size: from the poles."""

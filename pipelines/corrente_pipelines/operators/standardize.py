@@ -11,7 +11,7 @@ from pydantic import Field
 
 from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
-from corrente_pipelines.numerics.padding import doubles
+from corrente_pipelines.numerics.padding import floats
 from corrente_pipelines.numerics.recursive import standard_scores
 from corrente_pipelines.operator import Bound, Rated, State
 
@@ -75,7 +75,7 @@ class Standardize(Rated):
         """Item by item."""
         arrays = [state.mean.copy(), state.square.copy(), state.last.copy()]
         keep = exp(-1 / self._time_constant)
-        y, weight = standard_scores(doubles(blocks[0]), keep, state.weight, *arrays)
+        y, weight = standard_scores(floats(blocks[0], "float64"), keep, state.weight, *arrays)
         return _Moments(weight, *arrays), y
 
     def receptive_field(self, *formats: Format) -> int:
