@@ -12,6 +12,14 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _held(value: float, last: Doubles, channel: int) -> float:
+    """The value, or the channel's last finite one where it is not finite."""
+    if np.isfinite(value):
+        last[channel] = value
+    return float(last[channel])
+
+
 @numba.njit(nogil=True, cache=True)
 def second_order_sections(x: Doubles, sections: Doubles, memory: Doubles, last: Doubles) -> Floats:
     """Items `(n, C)` through sections `(S, 6)`, rows `b0 b1 b2 1 a1 a2`, one after the other.
@@ -22,11 +30,7 @@ def second_order_sections(x: Doubles, sections: Doubles, memory: Doubles, last: 
     y = np.empty(x.shape, np.float32)
     for n in range(x.shape[0]):
         for c in range(x.shape[1]):
-            value = x[n, c]
-            if np.isfinite(value):
-                last[c] = value
-            else:
-                value = last[c]
+            value = _held(x[n, c], last, c)
             for s in range(sections.shape[0]):
                 b0, b1, b2 = sections[s, 0], sections[s, 1], sections[s, 2]
                 a1, a2 = sections[s, 4], sections[s, 5]
@@ -51,11 +55,7 @@ def standard_scores(
     for n in range(x.shape[0]):
         weight = keep * weight + 1.0
         for c in range(x.shape[1]):
-            value = x[n, c]
-            if np.isfinite(value):
-                last[c] = value
-            else:
-                value = last[c]
+            value = _held(x[n, c], last, c)
             before = value - mean[c]
             mean[c] += before / weight
             after = value - mean[c]
