@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from corrente_pipelines.document import VARIABLE
-from corrente_pipelines.operator import Operator
+from corrente_pipelines.operator import Operator, operator_name
 from corrente_pipelines.operators import known
 from corrente_pipelines.spec import NAME_PATTERN, Requirements, Spec, Stage, is_mapping
 
@@ -85,16 +85,13 @@ def _operator(operator: type[Operator]) -> Schema:
     schema["properties"]["from"] = True  # a stage's, which says more
     schema["required"] = ["op", *schema.get("required", ())]
     given = [example.model_dump(mode="json", exclude_defaults=True) for example in _few(operator)]
-    schema["examples"] = [{"op": _name(operator), **_portable(example)} for example in given]
+    name = operator_name(operator)
+    schema["examples"] = [{"op": name, **_portable(example)} for example in given]
     return {**schema, "description": text}
 
 
 def _few(operator: type[Operator]) -> list[Operator]:
     return list(operator.examples())[:3]
-
-
-def _name(operator: type[Operator]) -> str:
-    return str(operator.model_fields["op"].default)
 
 
 def _text(operator: type[Operator]) -> str:
