@@ -16,7 +16,7 @@ class Pointwise(Operator):
 
     @abstractmethod
     def of(self, x: Items) -> Items:
-        """The numbers out of those in `x`, of any float dtype; a NaN stays one."""
+        """The numbers out of those in `x`, of any float dtype, in a new array; a NaN stays one."""
 
     def output(self, *formats: Format) -> Format:
         """The same shape."""
@@ -27,7 +27,7 @@ class Pointwise(Operator):
         (block,) = blocks
         wide = block.dtype if block.dtype.kind == "f" else np.float32
         with np.errstate(invalid="ignore", over="ignore"):
-            return None, self.of(block.astype(wide, copy=False)).astype(np.float32)
+            return None, self.of(block.astype(wide, copy=False)).astype(np.float32, copy=False)
 
     def reference(self, *x: Items) -> Items:
         """The definition."""
