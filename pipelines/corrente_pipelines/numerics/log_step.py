@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.nans import settle
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
@@ -33,6 +35,7 @@ def _add(total: Doubles, x: Doubles, y: Doubles, count: int) -> None:
 def _divide(means: Reals, sums: Doubles, divisor: float) -> None:
     for j in range(sums.size):
         means[j] = sums[j] / divisor
+    settle(means)
 
 
 @numba.njit(nogil=True, cache=True)

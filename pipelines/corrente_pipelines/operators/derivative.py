@@ -7,6 +7,7 @@ import numpy as np
 
 from corrente.format import Format, Items
 from corrente_pipelines import reference
+from corrente_pipelines.numerics.nans import settled
 from corrente_pipelines.numerics.padding import Pad
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Rated, Weights
 from corrente_pipelines.windowed import WindowedOverTime
@@ -32,7 +33,8 @@ class Derivative(WindowedOverTime, Rated):
         """In float64, so that nothing is lost before the difference is taken."""
         wide = items.astype(np.float64)
         with np.errstate(invalid="ignore"):
-            return ((wide[2:] - wide[:-2]) * (self.input_rate_hz / 2)).astype(np.float32)
+            y = ((wide[2:] - wide[:-2]) * (self.input_rate_hz / 2)).astype(np.float32)
+        return settled(y)
 
     def algorithm(self, *formats: Format) -> str:
         """One difference."""

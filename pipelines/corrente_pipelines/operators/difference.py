@@ -7,6 +7,7 @@ import numpy as np
 
 from corrente.format import Format, Items, Kind
 from corrente_pipelines import overlap, reference
+from corrente_pipelines.numerics.nans import settled
 from corrente_pipelines.numerics.padding import Pad
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_time
@@ -38,7 +39,7 @@ class Difference(Operator):
         """A window of two frames is centred at the later one: nothing waits, nothing is owed."""
         state, items = overlap.extend(state, blocks[0], 2, self.pad)
         with np.errstate(invalid="ignore"):
-            return state, items[1:] - items[:-1]
+            return state, settled(items[1:] - items[:-1])
 
     def receptive_field(self, *formats: Format) -> int:
         """A frame and the one before it."""
