@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from corrente.format import Items
-from corrente_pipelines import Pipeline
+from tests.pipelines.applied import applied
 
 MODES = {"zero": "constant", "edge": "nearest"}
-
-
-def applied(x: Items, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=1)["y"]
 
 
 @pytest.fixture

@@ -8,16 +8,11 @@ import pytest
 from scipy import ndimage, signal
 
 from corrente.format import Items
-from corrente_pipelines import Pipeline
+from tests.pipelines.applied import applied
 
 MODES = {"zero": "constant", "edge": "nearest"}
 BORDERS = {"zero": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE}
 SHAPES = [(20, 30), (7, 5), (1, 9)]
-
-
-def applied(x: Items, rate_hz: float = 1, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=rate_hz)["y"]
 
 
 @pytest.fixture
@@ -134,7 +129,7 @@ def test_a_background_is_the_first_order_filter_of_scipy(
     background, _ = signal.lfilter(
         [1 - kept], [1, -kept], x.astype(float), axis=0, zi=kept * x[:1].astype(float)
     )
-    y = applied(x, rate_hz=30, op="background", time_constant_s=items / 30)
+    y = applied(x, given_hz=30, op="background", time_constant_s=items / 30)
     np.testing.assert_allclose(y, x - background, atol=1e-6)
 
 

@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 
 from corrente.format import Items
-from corrente_pipelines import Pipeline
+from tests.pipelines.applied import applied
 
 torch = pytest.importorskip("torch", reason="needs torch: make install-train")
 
 pytestmark = pytest.mark.slow  # torch takes seconds to import
-
-
-def applied(x: Items, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=1)["y"]
 
 
 @pytest.fixture

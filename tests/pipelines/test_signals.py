@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import signal
 
-from corrente.format import Format, FormatError, Items
+from corrente.format import Format, FormatError
 from corrente_pipelines import Pipeline
 from corrente_pipelines.operators.decimate import Decimate
 from corrente_pipelines.operators.envelope import Envelope
@@ -16,13 +16,9 @@ from corrente_pipelines.operators.fir import Fir
 from corrente_pipelines.operators.iir import Iir
 from corrente_pipelines.operators.resample import Resample
 from corrente_pipelines.operators.standardize import Standardize
+from tests.pipelines.applied import applied
 
 HUNDRED = Format(kind="signal", shape=(1,), rate_hz=100)
-
-
-def applied(x: object, given_hz: float = 1, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=given_hz)["y"]
 
 
 def test_convolution_flips_the_kernel() -> None:

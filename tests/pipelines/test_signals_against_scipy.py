@@ -6,14 +6,10 @@ from scipy import ndimage, signal
 
 from corrente.format import Items
 from corrente_pipelines import Pipeline
+from tests.pipelines.applied import applied
 
 MODES = {"zero": "constant", "edge": "nearest"}
 SHAPES = [(1, 1), (400, 1), (333, 3), (64, 2)]
-
-
-def applied(x: Items, given_hz: float = 1, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=given_hz)["y"]
 
 
 @pytest.fixture

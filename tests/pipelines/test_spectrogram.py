@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from corrente.format import Items, format_of
+from corrente.format import format_of
 from corrente_pipelines import Pipeline
-
-
-def applied(x: Items, rate_hz: float = 1, **fields: object) -> Items:
-    stage = {"op": "spectrogram", **fields}
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    y = pipeline.apply(x, rate_hz=rate_hz)["y"]
-    assert isinstance(y, np.ndarray)
-    return y
+from tests.pipelines.applied import applied
 
 
 @pytest.mark.parametrize("scale", ["magnitude", "power", "db"])
@@ -24,7 +17,7 @@ def applied(x: Items, rate_hz: float = 1, **fields: object) -> Items:
 )
 def test_the_columns_are_those_of_scipy(size: int, hop: int, columns: int, scale: str) -> None:
     x = np.random.default_rng(1).standard_normal((400, 2)).astype(np.float32)
-    y = applied(x, size=size, hop=hop, columns=columns, scale=scale)
+    y = applied(x, op="spectrogram", size=size, hop=hop, columns=columns, scale=scale)
     w = signal.get_window("hann", size)
     short = signal.ShortTimeFFT(w, hop, fs=1, fft_mode="onesided", scale_to="magnitude")
     first = size // 2  # of scipy's slices, which are centred: the first whole one begins at item 0
@@ -47,7 +40,7 @@ def test_the_columns_are_those_of_scipy(size: int, hop: int, columns: int, scale
 
 def test_an_oscillation_shows_half_its_amplitude_at_its_frequency() -> None:
     x = 3 * np.sin(2 * np.pi * 10 * np.arange(1000) / 100)  # 10 Hz at 100 items per second
-    y = applied(x, rate_hz=100, size=50, hop=25, columns=8)
+    y = applied(x, op="spectrogram", given_hz=100, size=50, hop=25, columns=8)
     assert (y.argmax(axis=1) == 5).all()  # row 5 is 5 * 100 / 50 Hz
     np.testing.assert_allclose(y[:, 5], 1.5, rtol=1e-6)
 
@@ -66,6 +59,6 @@ def test_frames_lie_where_their_windows_do() -> None:
 def test_a_bad_item_spoils_the_columns_that_see_it() -> None:
     x = np.zeros(40, np.float32)
     x[13] = np.inf
-    y = applied(x, size=8, hop=4, columns=9)
+    y = applied(x, op="spectrogram", size=8, hop=4, columns=9)
     assert np.flatnonzero(np.isnan(y[0]).any(axis=0)).tolist() == [2, 3]  # items 8 to 15, 12 to 19
     assert np.isnan(y[0][:, 2:4]).all()

@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from corrente.format import Items
-from corrente_pipelines import Pipeline
+from tests.pipelines.applied import applied
 
 FRAME = np.array([[[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 9]]], np.float32)  # a vertical edge
-
-
-def applied(x: object, **stage: object) -> Items:
-    pipeline = Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
-    return pipeline.apply(x, rate_hz=1)["y"]
 
 
 @pytest.mark.parametrize(

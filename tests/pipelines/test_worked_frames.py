@@ -8,19 +8,11 @@ import numpy as np
 import pytest
 
 from corrente.format import Format, Items, format_of
-from corrente_pipelines import Pipeline
 from corrente_pipelines.errors import SpecError
+from tests.pipelines.applied import applied, pipeline
 
 VERTICAL_EDGE = np.array([[[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 9]]], np.float32)
 NAN = float("nan")
-
-
-def applied(x: object, rate_hz: float = 1, **stage: object) -> Items:
-    return pipeline(**stage).apply(x, rate_hz=rate_hz)["y"]
-
-
-def pipeline(**stage: object) -> Pipeline:
-    return Pipeline.of({"corrente": 1, "name": "example", "stages": {"y": stage}})
 
 
 def pixel_over_time(*values: float) -> Items:
@@ -198,7 +190,7 @@ def test_a_background_takes_up_what_stays() -> None:
 
 def test_the_time_constant_of_a_background_is_in_seconds() -> None:
     stage = {"op": "background", "time_constant_s": HALF / 30}
-    y = applied(pixel_over_time(0, 8, 8, 8), rate_hz=30, **stage).ravel()
+    y = applied(pixel_over_time(0, 8, 8, 8), given_hz=30, **stage).ravel()
     np.testing.assert_allclose(y, [0, 4, 2, 1], rtol=1e-6)
 
 
