@@ -16,74 +16,257 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.nans import settle
+from corrente_pipelines.numerics.simd import (
+    DOUBLES,
+    all_doubles,
+    load_doubles,
+    one_on,
+    settled,
+    store,
+    two_on,
+)
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
 
-_TILE = 4096  # outputs at a time: their partial sums stay in the second-level cache
-_LANES = 256  # lanes at a time at most, where there are many: so do whole windows of them
+_TILE = 2048  # outputs at a time: their partial sums stay in the first-level cache
+_STRIP = DOUBLES  # lanes at a time, where there are more: so whole windows of them stay there, too
 
 
 @numba.njit(nogil=True, cache=True)
-def _add(total: Doubles, x: Doubles, y: Doubles, count: int) -> None:
-    for j in range(count):
-        total[j] = x[j] + y[j]
+def _fill(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
+    """Rows of `lanes` items, one behind the other, from rows that lie `stride` apart in `x`."""
+    if lanes == stride:
+        end = sums.size - sums.size % 4
+        for j in range(0, end, 4):
+            store(sums, j, load_doubles(x, start + j))
+        for j in range(end, sums.size):
+            sums[j] = x[start + j]
+    elif lanes == _STRIP:
+        for i in range(sums.size // 4):
+            store(sums, 4 * i, load_doubles(x, start + i * stride))
+    else:
+        for i in range(sums.size // lanes):
+            for j in range(lanes):
+                sums[i * lanes + j] = x[start + i * stride + j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # no test for a divisor of zero
-def _divide(means: Reals, sums: Doubles, divisor: float) -> None:
-    for j in range(sums.size):
-        means[j] = sums[j] / divisor
-    settle(means)
+@numba.njit(nogil=True, cache=True)
+def _fill_with_fours(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
+    """The sums of four such rows that follow each other."""
+    if lanes == 1 and stride == 1:
+        _fill_with_fours_of_one(sums, x, start)
+    elif lanes == _STRIP:
+        second, third = load_doubles(x, start + stride), load_doubles(x, start + 2 * stride)
+        low, high = load_doubles(x, start) + second, second + third
+        for i in range(sums.size // 4):
+            fourth = load_doubles(x, start + (i + 3) * stride)
+            next_high = third + fourth
+            store(sums, 4 * i, low + next_high)
+            low, high, third = high, next_high, fourth
+    else:
+        for i in range(sums.size // lanes):
+            for j in range(lanes):
+                at = start + i * stride + j
+                one = float(x[at]) + x[at + stride]
+                two = float(x[at + 2 * stride]) + x[at + 3 * stride]
+                sums[i * lanes + j] = one + two
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_with_fours_of_one(sums: Doubles, x: Reals, start: int) -> None:
+    """`_fill_with_fours` of one lane: neighbours are put beside each other in registers."""
+    end = max((sums.size - 5) // 4 * 4, 0)  # the last vectors would be read beyond the end
+    if end:
+        here, there = load_doubles(x, start), load_doubles(x, start + 4)
+        pairs = here + one_on(here, there)
+        for j in range(0, end, 4):
+            here, there = there, load_doubles(x, start + j + 8)
+            next_pairs = here + one_on(here, there)
+            store(sums, j, pairs + two_on(pairs, next_pairs))
+            pairs = next_pairs
+    for j in range(end, sums.size):
+        sums[j] = _four(x, start + j)
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
+    """The sums of sixteen items of one lane, made of those of four, and of eight, in registers."""
+    end = max((sums.size - 5) // 4 * 4, 0)
+    if end:
+        here, there = load_doubles(x, start), load_doubles(x, start + 4)
+        pairs = here + one_on(here, there)
+        here, there = there, load_doubles(x, start + 8)
+        next_pairs = here + one_on(here, there)
+        fours = pairs + two_on(pairs, next_pairs)
+        pairs, here, there = next_pairs, there, load_doubles(x, start + 12)
+        next_pairs = here + one_on(here, there)
+        next_fours = pairs + two_on(pairs, next_pairs)
+        eights = fours + next_fours
+        fours, pairs, here, there = next_fours, next_pairs, there, load_doubles(x, start + 16)
+        next_pairs = here + one_on(here, there)
+        next_fours = pairs + two_on(pairs, next_pairs)
+        next_eights = fours + next_fours
+        fours, pairs = next_fours, next_pairs
+        for j in range(0, end, 4):
+            here, there = there, load_doubles(x, start + j + 20)
+            next_pairs = here + one_on(here, there)
+            next_fours = pairs + two_on(pairs, next_pairs)
+            last_eights = fours + next_fours
+            store(sums, j, eights + last_eights)
+            eights, next_eights, fours, pairs = next_eights, last_eights, next_fours, next_pairs
+    for j in range(end, sums.size):
+        sums[j] = _sixteen(x, start + j)
+
+
+@numba.njit(nogil=True, cache=True)
+def _four(x: Reals, at: int) -> float:
+    return (float(x[at]) + x[at + 1]) + (float(x[at + 2]) + x[at + 3])
+
+
+@numba.njit(nogil=True, cache=True)
+def _sixteen(x: Reals, at: int) -> float:
+    return (_four(x, at) + _four(x, at + 4)) + (_four(x, at + 8) + _four(x, at + 12))
+
+
+@numba.njit(nogil=True, cache=True)
+def _double(sums: Doubles, shift: int, count: int) -> None:
+    """`sums[j] += sums[j + shift]`; in place: what is read was not written before."""
+    end = count - count % 16
+    for j in range(0, end, 16):
+        a = load_doubles(sums, j) + load_doubles(sums, j + shift)
+        b = load_doubles(sums, j + 4) + load_doubles(sums, j + 4 + shift)
+        c = load_doubles(sums, j + 8) + load_doubles(sums, j + 8 + shift)
+        d = load_doubles(sums, j + 12) + load_doubles(sums, j + 12 + shift)
+        store(sums, j, a)
+        store(sums, j + 4, b)
+        store(sums, j + 8, c)
+        store(sums, j + 12, d)
+    for j in range(end, count):
+        sums[j] += sums[j + shift]
+
+
+@numba.njit(nogil=True, cache=True)
+def _double_twice(sums: Doubles, shift: int, count: int) -> None:
+    """`_double` by `shift`, and by twice as much, with half the loads and stores."""
+    end = count - count % 8
+    for j in range(0, end, 8):
+        a = load_doubles(sums, j) + load_doubles(sums, j + shift)
+        b = load_doubles(sums, j + 2 * shift) + load_doubles(sums, j + 3 * shift)
+        c = load_doubles(sums, j + 4) + load_doubles(sums, j + 4 + shift)
+        d = load_doubles(sums, j + 4 + 2 * shift) + load_doubles(sums, j + 4 + 3 * shift)
+        store(sums, j, a + b)
+        store(sums, j + 4, c + d)
+    for j in range(end, count):
+        low, high = sums[j] + sums[j + shift], sums[j + 2 * shift] + sums[j + 3 * shift]
+        sums[j] = low + high
+
+
+@numba.njit(nogil=True, cache=True)
+def _take(total: Doubles, sums: Doubles, offset: int, is_first: bool) -> None:
+    """`total[j] += sums[offset + j]`, or the first of these."""
+    end = total.size - total.size % 4
+    for j in range(0, end, 4):
+        part = load_doubles(sums, offset + j)
+        store(total, j, part if is_first else load_doubles(total, j) + part)
+    for j in range(end, total.size):
+        total[j] = sums[offset + j] if is_first else total[j] + sums[offset + j]
+
+
+@numba.njit(nogil=True, cache=True)
+def _finish(
+    y: Reals, start: int, one: Doubles, two: Doubles, scale: float, lanes: int, stride: int
+) -> None:
+    """`(one + two) * scale` into the rows of `y`, as `_fill` reads those of `x`."""
+    count, factor = one.size, all_doubles(scale)
+    if lanes == stride:
+        end = count - count % 4
+        for j in range(0, end, 4):
+            sums = load_doubles(one, j) + load_doubles(two, j)
+            store(y, start + j, settled(sums * factor))
+        for j in range(end, count):
+            mean = (one[j] + two[j]) * scale
+            y[start + j] = mean if mean == mean else np.nan
+    elif lanes == _STRIP:
+        for i in range(count // 4):
+            sums = load_doubles(one, 4 * i) + load_doubles(two, 4 * i)
+            store(y, start + i * stride, settled(sums * factor))
+    else:
+        for i in range(count // lanes):
+            for j in range(lanes):
+                mean = (one[i * lanes + j] + two[i * lanes + j]) * scale
+                y[start + i * stride + j] = mean if mean == mean else np.nan
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_windows(
+    total: Doubles, sums: Doubles, size: int, width: int, lanes: int
+) -> tuple[Doubles, Doubles]:
+    """Two arrays that add up to the sums of `size` rows of `lanes`; `size` is 2 at least.
+
+    `sums` holds those of `width` rows, and is worked in; `total` is worked in, too.
+    """
+    taken, length = 0, sums.size
+    while 2 * width <= size:
+        if size & width:
+            _take(total, sums, taken * lanes, taken == 0)
+            taken += width
+        if 2 * width == size:
+            return sums[: total.size], sums[width * lanes :]
+        if 8 * width <= size and not size & (3 * width):
+            length -= 3 * width * lanes
+            _double_twice(sums, width * lanes, length)
+            width *= 4
+        else:
+            length -= width * lanes
+            _double(sums, width * lanes, length)
+            width *= 2
+    return total, sums[taken * lanes :]
+
+
+@numba.njit(nogil=True, cache=True)
+def _strip_means(y: Reals, x: Reals, size: int, first: int, lanes: int, stride: int) -> None:
+    """The means of `lanes` lanes from the `first` on, of rows of `stride`."""
+    rows = y.size // stride
+    reach = size - 1
+    tile = min(max(_TILE // lanes, reach), rows)  # no shorter than what is read beyond it
+    scratch = np.empty((tile + reach) * lanes, np.float64)
+    total = np.empty(tile * lanes, np.float64)
+    for row in range(0, rows, tile):
+        count, start = min(tile, rows - row), row * stride + first
+        if size % 16 == 0 and size > 16 and stride == 1:
+            sums, width = scratch[: count + reach - 15], 16
+            _fill_with_sixteens_of_one(sums, x, start)
+        elif size % 4 == 0 and size > 4:
+            sums, width = scratch[: (count + reach - 3) * lanes], 4
+            _fill_with_fours(sums, x, start, lanes, stride)
+        else:
+            sums, width = scratch[: (count + reach) * lanes], 1
+            _fill(sums, x, start, lanes, stride)
+        one, two = _sum_windows(total[: count * lanes], sums, size, width, lanes)
+        _finish(y, start, one, two, 1 / size, lanes, stride)
 
 
 @numba.njit(nogil=True, cache=True)
 def _window_means(x: Reals, size: int, lanes: int) -> Reals:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
-    reach = (size - 1) * lanes
-    y = np.empty(max(x.size - reach, 0), x.dtype)
-    tile = min(max(_TILE, reach), y.size)  # never shorter than what it has to read beyond it
-    if tile == 0:
+    y = np.empty(max(x.size - (size - 1) * lanes, 0), x.dtype)
+    if size == 1:
+        y[:] = x
+        settle(y)
         return y
-    scratch = np.empty((2, tile + reach), np.float64)
-    total = np.empty(tile, np.float64)
-    for start in range(0, y.size, tile):
-        sums = total[: min(tile, y.size - start)]
-        _sum_windows(sums, x[start : start + sums.size + reach], scratch, size, lanes)
-        _divide(y[start : start + sums.size], sums, float(size))
+    if y.size == 0:
+        return y
+    if lanes <= _STRIP:
+        _strip_means(y, x, size, 0, lanes, lanes)
+        return y
+    whole = lanes - lanes % _STRIP
+    for first in range(0, whole, _STRIP):
+        _strip_means(y, x, size, first, _STRIP, lanes)
+    if whole < lanes:
+        _strip_means(y, x, size, whole, lanes - whole, lanes)
     return y
-
-
-@numba.njit(nogil=True, cache=True)
-def _wide_window_means(x: Reals, size: int, step: int) -> Reals:
-    """`_window_means` of rows `(n, lanes)`, `step` lanes at a time."""
-    y = np.empty((x.shape[0] - size + 1, x.shape[1]), x.dtype)
-    for start in range(0, x.shape[1], step):
-        stop = min(start + step, x.shape[1])
-        part = x[:, start:stop].copy()
-        means = _window_means(part.reshape(-1), size, stop - start)
-        y[:, start:stop] = means.reshape(y.shape[0], stop - start)
-    return y
-
-
-@numba.njit(nogil=True, cache=True)
-def _sum_windows(sums: Doubles, x: Reals, scratch: Doubles, size: int, lanes: int) -> None:
-    partial, turn = scratch[0], 1
-    partial[: x.size] = x
-    length, width, taken = x.size, 1, 0
-    sums[:] = 0
-    while True:
-        if size & width:
-            _add(sums, sums, partial[taken * lanes :], sums.size)
-            taken += width
-        if 2 * width > size:
-            return
-        length -= width * lanes
-        doubled = scratch[turn]
-        _add(doubled, partial, partial[width * lanes :], length)
-        partial, turn = doubled, 1 - turn
-        width *= 2
 
 
 @numba.njit(nogil=True, cache=True)
@@ -98,10 +281,7 @@ def _row_means(x: Reals, size: int, lanes: int) -> Floats:
 def means_along_time(items: Reals, size: int) -> Reals:
     """Means over `size` consecutive items `(n, …)`, float32 or float64: `(n - size + 1, …)`."""
     lanes = prod(items.shape[1:])
-    step = max(16, min(_LANES, 8 * _TILE // size))
-    if lanes <= step or len(items) < size:
-        return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
-    return _wide_window_means(items.reshape(-1, lanes), size, step).reshape(-1, *items.shape[1:])
+    return _window_means(items.reshape(-1), size, lanes).reshape(-1, *items.shape[1:])
 
 
 def means_on_frames(frames: Floats, size: int) -> Floats:
