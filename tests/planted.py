@@ -26,7 +26,8 @@ from corrente_pipelines.operators.prewitt import Prewitt
 from corrente_pipelines.operators.resample import Resample
 from corrente_pipelines.operators.threshold import Threshold
 from corrente_pipelines.pipeline import Pipeline
-from corrente_pipelines.plan import Plan, StageState, States
+from corrente_pipelines.plan import Needs, Plan, StageState, States
+from corrente_pipelines.windowed import Windowed
 
 SIGNAL = Format(kind="signal", shape=(1,))
 FRAMES = Format(kind="frames", shape=(7, 9))
@@ -161,6 +162,8 @@ class KeepsAView(Difference):
 class SumsAsItGoes(MovingAverage):
     """A running sum of the block: what it began with stays in its rounding."""
 
+    over_time_behind = Windowed.over_time_behind
+
     def over_time(self, items: Items) -> Items:
         if not np.isfinite(items).all():
             return super().over_time(items)
@@ -285,6 +288,8 @@ class ChangesItsMean(Background):
 class GivesDoubles(MovingAverage):
     """Forgets to round."""
 
+    over_time_behind = Windowed.over_time_behind
+
     def over_time(self, items: Items) -> Items:
         return super().over_time(items).astype(np.float64)
 
@@ -299,6 +304,8 @@ class GivesBooleans(Threshold):
 
 class GivesVectors(MovingAverage):
     """Drops the axis of channels."""
+
+    over_time_behind = Windowed.over_time_behind
 
     def over_time(self, items: Items) -> Items:
         return super().over_time(items)[:, 0]
@@ -434,13 +441,16 @@ class MiscountsPositions(Plan):
 class ComputesWhatIsWanted(Plan):
     """Passes over every stage that nobody wants, memory or not."""
 
-    def _needed(self, want: frozenset[str] | None) -> frozenset[str]:
+    def _needed(self, want: frozenset[str] | None) -> Needs:
+        needs = super()._needed(want)
         if want is None:
-            return super()._needed(want)
+            return needs
         needed = set(want)
         for step in reversed(self.steps):
             needed.update(step.inputs if step.name in needed else ())
-        return frozenset(needed)
+        steps = tuple((step, step.name in needed) for step in self.steps)
+        self._needs[want] = Needs(steps, needs.wanted)
+        return self._needs[want]
 
 
 def plan_of(pipeline: Mapping[str, Mapping[str, Any]]) -> Plan:

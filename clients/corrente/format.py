@@ -62,6 +62,7 @@ DTYPES = (
     "float64",
 )
 MAX_ITEM_BYTES = 64 << 20
+_STORED = {name: np.dtype(np.dtype(name).newbyteorder("<").str) for name in DTYPES}
 MAX_LABELS = 4096
 MAX_LABEL_LENGTH = 64
 
@@ -155,7 +156,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         rounded to the stream's float type, which makes infinities of those beyond its range (3.4e38
         for float32), but never cut to an integer type that is too small.
         """
-        if isinstance(x, np.ma.MaskedArray):
+        wanted = _STORED[self.dtype]
+        if type(x) is np.ndarray and x.dtype is wanted and x.flags.c_contiguous:
+            if x.shape[1:] == self.shape:  # as most blocks are
+                return x
+        elif isinstance(x, np.ma.MaskedArray):
             raise FormatError(
                 "a stream holds no masks: say what stands for what is masked, with .filled(value)"
             )
@@ -166,7 +171,6 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
             raise FormatError(
                 f"an item has shape {self.shape}, a block (n, *{self.shape}); got {np.shape(x)}"
             )
-        wanted = np.dtype(self.dtype).newbyteorder("<")
         casts: Literal["same_kind", "safe"] = "same_kind" if wanted.kind == "f" else "safe"
         if not np.can_cast(items.dtype, wanted, casting=casts):
             raise FormatError(

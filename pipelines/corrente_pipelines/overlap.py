@@ -25,29 +25,29 @@ def start(format: Format, precision: Precision = "float32") -> Tail:
     return Tail(np.empty((0, *format.shape), precision), begun=False)
 
 
-def extend(
+def extended(
     tail: Tail, block: Items, size: int, pad: Pad, centre: int | None = None
-) -> tuple[Tail, Items]:
-    """The new tail, and the items under all windows of `size` that are complete now."""
-    if len(block) == 0:
-        return tail, tail.items[:0]
-    items = block.astype(tail.items.dtype, copy=False)
-    before = tail.items
-    if not tail.begun and pad != "valid":
-        before = beyond(items[:1], margins(size, centre)[0], pad)
-    return _cut(np.concatenate([before, items]), size)
+) -> tuple[Items, Items]:
+    """What lies before the block, padding included, and the block in the same precision."""
+    before, begun = tail
+    if block.dtype is not before.dtype:
+        block = block.astype(before.dtype)
+    if not begun and pad != "valid" and len(block):
+        before = beyond(block[:1], margins(size, centre)[0], pad)
+    return before, block
 
 
-def close(tail: Tail, size: int, pad: Pad, centre: int | None = None) -> Items:
-    """The items under the windows that reach beyond the end of the stream."""
+def behind(tail: Tail, size: int, pad: Pad, centre: int | None = None) -> Items:
+    """What lies behind the last item, as far as windows reach."""
     if pad == "valid" or not tail.begun:
         return tail.items[:0]
-    behind = beyond(tail.items[-1:], margins(size, centre)[1], pad)
-    return _cut(np.concatenate([tail.items, behind]), size)[1]
+    return beyond(tail.items[-1:], margins(size, centre)[1], pad)
 
 
-def _cut(items: Items, size: int) -> tuple[Tail, Items]:
-    keep = min(size - 1, len(items))
+def joined(before: Items, block: Items, size: int) -> tuple[Items, Items]:
+    """The items under all windows of `size` that are complete, and the last, fewer than `size`."""
+    items = np.concatenate((before, block))
+    count = len(items)
     # Copied: a view would keep the whole block alive, and the block is the caller's.
-    tail = Tail(items[len(items) - keep :].copy(), begun=True)
-    return tail, items if len(items) >= size else items[:0]
+    tail = items[max(count - size + 1, 0) :].copy()
+    return items if count >= size else items[:0], tail

@@ -50,6 +50,15 @@ class States(NamedTuple):
     filled: int = 0
 
 
+class Needs(NamedTuple):
+    """What a set of wanted stages asks of a plan."""
+
+    steps: tuple[tuple[Step, bool], ...]
+    """Every step, and whether it is computed."""
+    wanted: tuple[str, ...]
+    """The names of those that are given."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A pipeline's stages in the order they are computed, for streams of one format.
@@ -88,7 +97,14 @@ class Plan:
         return held
 
     @cached_property
-    def _needs(self) -> dict[frozenset[str], frozenset[str]]:
+    def _is_wide(self) -> bool:
+        """Whether float64 is rounded on its way: beyond float32's range it becomes an infinity,
+        which is the answer, and no reason to warn.
+        """
+        return any(format.dtype == "float64" for format in (self.format, *self.formats.values()))
+
+    @cached_property
+    def _needs(self) -> dict[frozenset[str] | None, Needs]:
         return {}
 
     def begin(
@@ -124,21 +140,18 @@ class Plan:
 
         A stage without memory that nobody wants, nor anything behind it, is passed over.
         """
-        needed = self._needed(want)
-        blocks: dict[str, AnyBlock] = {INPUT: items}
-        counts = {INPUT: len(items)}
-        after: list[StageState] = []
-        for step, state in zip(self.steps, states.stages, strict=True):
-            if step.name in needed:
-                state, blocks[step.name] = _advance(step, state, blocks)
-                counts[step.name] = len(blocks[step.name])
-            else:
-                state, counts[step.name] = _passed_over(state, counts[step.inputs[0]])
-            after.append(state._replace(position=state.position + counts[step.name]))
-        last = items[-1:].copy() if self.gaps.keeps_last and len(items) else states.last
-        filled = 0 if len(items) else states.filled
-        now = States(states.next_index + len(items), tuple(after), last, filled)
-        return now, self._chosen(blocks, want)
+        needs = self._needs.get(want) or self._needed(want)
+        if self._is_wide:
+            with np.errstate(over="ignore", invalid="ignore"):
+                stages, blocks = _stepped(needs, states.stages, items)
+        else:
+            stages, blocks = _stepped(needs, states.stages, items)
+        outputs = {name: blocks[name] for name in needs.wanted}
+        count = len(items)
+        if count == 0:
+            return States(states.next_index, stages, states.last, states.filled), outputs
+        last = items[-1:].copy() if self.gaps.keeps_last else states.last
+        return States(states.next_index + count, stages, last), outputs
 
     def skip(
         self, states: States, stop: int, want: frozenset[str] | None = None
@@ -172,7 +185,7 @@ class Plan:
             for name, start in self.positions(after).items()
             if want is None or name in want
         }
-        return after, Passed(self._chosen(tails, want), missing, 0)
+        return after, Passed({name: tails[name] for name in self._needed(want).wanted}, missing, 0)
 
     @cached_property
     def _piece(self) -> int:
@@ -184,8 +197,9 @@ class Plan:
         """`step` stage by stage, for who measures: each stage's state after."""
         blocks: dict[str, AnyBlock] = {INPUT: items}
         for step, state in zip(self.steps, states.stages, strict=True):
-            state, blocks[step.name] = _advance(step, state, blocks)
-            yield state._replace(position=state.position + len(blocks[step.name]))
+            with np.errstate(over="ignore", invalid="ignore"):
+                state, blocks[step.name] = _advance(step, state, blocks)
+            yield state
 
     def finish(
         self,
@@ -197,16 +211,17 @@ class Plan:
 
         Stages in `kept` do not end here: they owe nothing, and nothing more comes from them.
         """
-        needed = self._needed(want)
+        needs = self._needed(want)
         blocks: dict[str, AnyBlock] = {INPUT: self.format.empty()}
-        for step, state in zip(self.steps, states.stages, strict=True):
-            if step.name in kept:
-                blocks[step.name] = nothing(step.format)
-            elif step.name in needed:
-                state, items = _advance(step, state, blocks)
-                owed = step.operator.finish(state.memory)
-                blocks[step.name] = items if owed is None else concatenate([items, owed])
-        return self._chosen(blocks, want)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for (step, is_needed), state in zip(needs.steps, states.stages, strict=True):
+                if step.name in kept:
+                    blocks[step.name] = nothing(step.format)
+                elif is_needed:
+                    state, items = _advance(step, state, blocks)
+                    owed = step.operator.finish(state.memory)
+                    blocks[step.name] = items if owed is None else concatenate([items, owed])
+        return {name: blocks[name] for name in needs.wanted}
 
     def start(self, want: Iterable[str] | None = None) -> "Stream":
         """A stream through the plan, from its first item on."""
@@ -222,27 +237,23 @@ class Plan:
         """
         return Explanation(self.pipeline, self.format, self.steps, self.state_bytes, costs_ns or {})
 
-    def _chosen(
-        self, blocks: Mapping[str, AnyBlock], want: frozenset[str] | None
-    ) -> dict[str, AnyBlock]:
-        return {
-            step.name: blocks[step.name] for step in self.steps if want is None or step.name in want
-        }
-
-    def _needed(self, want: frozenset[str] | None) -> frozenset[str]:
+    def _needed(self, want: frozenset[str] | None) -> Needs:
         """The stages wanted, those that remember, and all that they are made from."""
-        if want is None:
-            return frozenset(self.formats)
         known = self._needs.get(want)
         if known is not None:
             return known
-        needed = {step.name for step in self.steps if not step.keeps_nothing} | want
+        names = frozenset(self.formats) if want is None else want
+        needed = {step.name for step in self.steps if not step.keeps_nothing} | names
         for step in reversed(self.steps):
             if step.name in needed:
                 needed.update(step.inputs)
+        needs = Needs(
+            tuple((step, step.name in needed) for step in self.steps),
+            tuple(step.name for step in self.steps if step.name in names),
+        )
         if len(self._needs) >= KNOWN_NEEDS:
             self._needs.clear()  # there are as many as sets of stages; another thread may read
-        return self._needs.setdefault(want, frozenset(needed))
+        return self._needs.setdefault(want, needs)
 
 
 class Stream:
@@ -289,17 +300,43 @@ def _begun(step: Step, positions: Sequence[int], least: int) -> StageState:
     return StageState(step.first_output(start), memory, queues if joins else None, start - first)
 
 
+def _stepped(
+    needs: Needs, states: Sequence[StageState], items: Items
+) -> tuple[tuple[StageState, ...], dict[str, AnyBlock]]:
+    """The stages' states after the items, and the blocks of all that are computed."""
+    blocks: dict[str, AnyBlock] = {INPUT: items}
+    passed_over: dict[str, int] = {}
+    after: list[StageState] = []
+    for (step, is_needed), state in zip(needs.steps, states, strict=False):
+        if is_needed:
+            position, memory, queues, skip = state
+            if queues is None and not skip:  # as most are: `_advance` without what costs
+                memory, block = step.operator.step(memory, blocks[step.inputs[0]])
+                state = StageState(position + len(block), memory, None)
+            else:
+                state, block = _advance(step, state, blocks)
+            blocks[step.name] = block
+        else:
+            source = step.inputs[0]
+            count = passed_over[source] if source in passed_over else len(blocks[source])
+            state, passed_over[step.name] = _passed_over(state, count)
+        after.append(state)
+    return tuple(after), blocks
+
+
 def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:
     """The state of a stage that is not computed on so many items, and how many it would give."""
     passed = min(state.skip, count)
-    return state._replace(skip=state.skip - passed), count - passed
+    given = count - passed
+    position = state.position + given
+    return StageState(position, state.memory, state.queues, state.skip - passed), given
 
 
 def _advance(
     step: Step, state: StageState, blocks: Mapping[str, AnyBlock]
 ) -> tuple[StageState, AnyBlock]:
+    position, memory, queues, skip = state
     inputs: Sequence[AnyBlock] = [blocks[name] for name in step.inputs]
-    queues, skip = state.queues, state.skip
     if queues is not None:
         # Nothing that has several inputs takes events.
         arrived = [items for items in inputs if not isinstance(items, Events)]
@@ -307,7 +344,5 @@ def _advance(
     if skip:
         skip -= (passed := min(skip, len(inputs[0])))
         inputs = [items[passed:] for items in inputs]
-    # A float64 beyond float32's range becomes an infinity: that is the answer, no reason to warn.
-    with np.errstate(over="ignore", invalid="ignore"):
-        memory, items = step.operator.step(state.memory, *inputs)
-    return StageState(state.position, memory, queues, skip), items
+    memory, items = step.operator.step(memory, *inputs)
+    return StageState(position + len(items), memory, queues, skip), items

@@ -1,6 +1,7 @@
 """Operators over a sliding window: of time, with overlap-save of the tail, or of each frame."""
 
 from abc import abstractmethod
+from functools import cached_property
 from math import prod
 from typing import ClassVar
 
@@ -33,6 +34,11 @@ class Windowed(Operator):
         """Where in the window the output's own item lies, along each of its axes."""
         return tuple(size // 2 for size in self.window())
 
+    @cached_property
+    def _span(self) -> tuple[int, int]:
+        """The window's size and its centre over time."""
+        return self.window()[0], self.centre()[0]
+
     @abstractmethod
     def runs_over_time(self, format: Format) -> bool:
         """Whether the window slides over the items, not over each frame."""
@@ -40,6 +46,11 @@ class Windowed(Operator):
     @abstractmethod
     def over_time(self, items: Items) -> Items:
         """Items `(n, …)`, floats, to the outputs of all complete windows."""
+
+    def over_time_behind(self, before: Items, block: Items) -> tuple[Items, Items]:
+        """The outputs of all windows that are complete with the block, and the items to keep."""
+        items, tail = overlap.joined(before, block, self._span[0])
+        return self.over_time(items), tail
 
     @abstractmethod
     def over_frames(self, frames: Items) -> Items:
@@ -61,16 +72,18 @@ class Windowed(Operator):
         (block,) = blocks
         if state is None:
             return None, self._frames(block)
-        size, centre = self.window()[0], self.centre()[0]
-        state, items = overlap.extend(state, block, size, self.pad, centre)
-        return state, self.over_time(items)
+        size, centre = self._span
+        before, block = overlap.extended(state, block, size, self.pad, centre)
+        y, tail = self.over_time_behind(before, block)
+        return overlap.Tail(tail, state.begun or len(block) > 0), y
 
     def finish(self, state: State) -> Items | None:
         """Outputs whose window reaches beyond the end."""
         if state is None:
             return None
-        size, centre = self.window()[0], self.centre()[0]
-        return self.over_time(overlap.close(state, size, self.pad, centre))
+        size, centre = self._span
+        behind = overlap.behind(state, size, self.pad, centre)
+        return self.over_time_behind(state.items, behind)[0]
 
     def delay(self, *formats: Format) -> int:
         """Items behind the window's centre."""

@@ -1,5 +1,7 @@
 """The pools, the gradients and the Laplacian against torch."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 )
 @pytest.mark.parametrize(("pad", "mode"), [("zero", "constant"), ("edge", "replicate")])
 def test_edges_are_convolutions_of_torch(
-    stage: dict[str, str], kernel: list[list[float]], pad: str, mode: str, frames: Items
+    stage: dict[str, Any], kernel: list[list[float]], pad: str, mode: str, frames: Items
 ) -> None:
     x = frames[..., 0].copy()
     padded = torch.nn.functional.pad(torch.from_numpy(x)[:, None], (1, 1, 1, 1), mode=mode)

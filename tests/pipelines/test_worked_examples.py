@@ -1,5 +1,7 @@
 """The lecture's operations on numbers small enough to work out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -109,7 +111,11 @@ def test_a_crop_keeps_the_pixels_it_names() -> None:
 def test_one_bad_sample_spoils_the_outputs_that_see_it_and_no_other() -> None:
     x = np.ones(20, np.float32)
     x[10] = np.nan
-    for stage in ({"op": "moving_average", "size": 4}, {"op": "gaussian", "size": 4, "sigma": 1}):
+    stages: list[dict[str, Any]] = [
+        {"op": "moving_average", "size": 4},
+        {"op": "gaussian", "size": 4, "sigma": 1},
+    ]
+    for stage in stages:
         y = applied(x, **stage).ravel()
         assert np.flatnonzero(np.isnan(y)).tolist() == [9, 10, 11, 12]  # n - 2 <= 10 <= n + 1
 

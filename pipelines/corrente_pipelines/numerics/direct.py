@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.nans import settle
+from corrente_pipelines.numerics.simd import all_doubles, load_doubles, settled, store
+from corrente_pipelines.numerics.tails import kept
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -52,18 +54,59 @@ def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
 
 
 @numba.njit(nogil=True, cache=True)
-def _correlate_widely(x: Floats, w: Doubles, lanes: int) -> Floats:
-    """`_correlate` with taps and sums in float64."""
-    count = max(x.size - (w.size - 1) * lanes, 0)
-    y = np.empty(count, np.float32)
-    scratch = np.empty(min(_TILE, count), np.float64)
-    for start in range(0, count, _TILE):
-        sums = scratch[: min(_TILE, count - start)]
-        sums[:] = 0
-        _add_taps(sums, x, w, start, lanes)
-        settle(sums)
-        y[start : start + sums.size] = sums
-    return y
+def along_time_widely_behind(before: Floats, block: Floats, w: Doubles) -> tuple[Floats, Floats]:
+    """`before` and `block`, both `(n, C)`, every channel by itself, with taps and sums in float64.
+
+    Gives the outputs `(n - K + 1, C)` of both as one, and the items to keep. Every fourth tap is
+    added first, then those behind these, and so on: so 24 outputs beside each other share the
+    vectors that they are made of, and these are loaded once.
+    """
+    lanes, n = block.shape[1], before.shape[0] + block.shape[0]
+    count = max(n - w.size + 1, 0)
+    y = np.empty((count, lanes), np.float32)
+    x = np.zeros(n + 24)  # the sums of what is behind the end are thrown away
+    sums = np.empty(-(-count // 24) * 24, np.float32)
+    for lane in range(lanes):
+        _widen(x, before, lane)
+        _widen(x[before.shape[0] :], block, lane)
+        for i in range(0, count, 24):
+            _correlate_24(sums, x, w, i)
+        if lanes == 1:
+            return sums[:count].reshape(count, 1), kept(before, block, w.size)
+        for i in range(count):
+            y[i, lane] = sums[i]
+    return y, kept(before, block, w.size)
+
+
+@numba.njit(nogil=True, cache=True)
+def _widen(x: Doubles, items: Floats, lane: int) -> None:
+    if items.shape[1] == 1:
+        flat = items.reshape(-1)
+        for i in range(flat.size):
+            x[i] = flat[i]
+    else:
+        for i in range(items.shape[0]):
+            x[i] = items[i, lane]
+
+
+@numba.njit(nogil=True, cache=True)
+def _correlate_24(sums: Floats, x: Doubles, w: Doubles, i: int) -> None:
+    y0 = y1 = y2 = y3 = y4 = y5 = all_doubles(0.0)
+    for first in range(min(4, w.size)):
+        x0, x1 = load_doubles(x, i + first), load_doubles(x, i + first + 4)
+        x2, x3 = load_doubles(x, i + first + 8), load_doubles(x, i + first + 12)
+        x4 = load_doubles(x, i + first + 16)
+        for k in range(first, w.size, 4):
+            x5, tap = load_doubles(x, i + k + 20), all_doubles(w[k])
+            y0, y1, y2 = y0 + tap * x0, y1 + tap * x1, y2 + tap * x2
+            y3, y4, y5 = y3 + tap * x3, y4 + tap * x4, y5 + tap * x5
+            x0, x1, x2, x3, x4 = x1, x2, x3, x4, x5
+    store(sums, i, settled(y0))
+    store(sums, i + 4, settled(y1))
+    store(sums, i + 8, settled(y2))
+    store(sums, i + 12, settled(y3))
+    store(sums, i + 16, settled(y4))
+    store(sums, i + 20, settled(y5))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -121,9 +164,8 @@ def along_time(items: Floats, w: Floats) -> Floats:
 
 
 def along_time_widely(items: Floats, w: Doubles) -> Floats:
-    """`along_time` with taps and sums in float64: an offset adds next to nothing to the error."""
-    lanes = prod(items.shape[1:])
-    return _correlate_widely(items.reshape(-1), w, lanes).reshape(-1, *items.shape[1:])
+    """Items `(n, C)` as in `along_time`, taps and sums in float64: an offset adds no error."""
+    return along_time_widely_behind(items[:0], items, w)[0]
 
 
 def bank_along_time(items: Floats, w: Floats) -> Floats:

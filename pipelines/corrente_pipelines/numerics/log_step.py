@@ -25,6 +25,7 @@ from corrente_pipelines.numerics.simd import (
     store,
     two_on,
 )
+from corrente_pipelines.numerics.tails import copy, joined, kept
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -122,7 +123,7 @@ def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
 
 @numba.njit(nogil=True, cache=True)
 def _four(x: Reals, at: int) -> float:
-    return (float(x[at]) + x[at + 1]) + (float(x[at + 2]) + x[at + 3])
+    return float((float(x[at]) + x[at + 1]) + (float(x[at + 2]) + x[at + 3]))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -249,24 +250,40 @@ def _strip_means(y: Reals, x: Reals, size: int, first: int, lanes: int, stride: 
 
 
 @numba.njit(nogil=True, cache=True)
-def _window_means(x: Reals, size: int, lanes: int) -> Reals:
+def _means(y: Reals, x: Reals, size: int, lanes: int) -> None:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
-    y = np.empty(max(x.size - (size - 1) * lanes, 0), x.dtype)
     if size == 1:
-        y[:] = x
+        copy(y, x)
         settle(y)
-        return y
-    if y.size == 0:
-        return y
-    if lanes <= _STRIP:
+    elif y.size == 0:
+        return
+    elif lanes <= _STRIP:
         _strip_means(y, x, size, 0, lanes, lanes)
-        return y
-    whole = lanes - lanes % _STRIP
-    for first in range(0, whole, _STRIP):
-        _strip_means(y, x, size, first, _STRIP, lanes)
-    if whole < lanes:
-        _strip_means(y, x, size, whole, lanes - whole, lanes)
+    else:
+        whole = lanes - lanes % _STRIP
+        for first in range(0, whole, _STRIP):
+            _strip_means(y, x, size, first, _STRIP, lanes)
+        if whole < lanes:
+            _strip_means(y, x, size, whole, lanes - whole, lanes)
+
+
+@numba.njit(nogil=True, cache=True)
+def _window_means(x: Reals, size: int, lanes: int) -> Reals:
+    y = np.empty(max(x.size - (size - 1) * lanes, 0), x.dtype)
+    _means(y, x, size, lanes)
     return y
+
+
+@numba.njit(nogil=True, cache=True)
+def means_along_time_behind(before: Reals, block: Reals, size: int) -> tuple[Reals, Reals]:
+    """Means over `size` items of `before` and `block`, both `(n, L)`, and the items to keep."""
+    lanes, x = block.shape[1], block.reshape(-1)
+    reach = (size - 1) * lanes
+    y = np.empty(max(before.size + x.size - reach, 0), before.dtype)
+    first = min(before.size, y.size)  # windows that begin in what was before
+    _means(y[:first], joined(before, block[: size - 1]), size, lanes)
+    _means(y[first:], x, size, lanes)
+    return y.reshape(-1, lanes), kept(before, block, size)
 
 
 @numba.njit(nogil=True, cache=True)

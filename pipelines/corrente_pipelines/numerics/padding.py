@@ -22,6 +22,11 @@ def floats(items: Items, precision: Precision = "float32") -> Items:
     return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
 
+def as_compiled(items: Items) -> Items:
+    """The items, copied where a compiled function would be compiled once more for them."""
+    return items if items.flags.carray else np.require(items, None, ["C", "ALIGNED", "WRITEABLE"])
+
+
 def margins(size: int, centre: int | None = None) -> tuple[int, int]:
     """Items missing before the first and behind the last, for a kernel with that centre.
 

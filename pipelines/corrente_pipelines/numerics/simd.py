@@ -1,4 +1,4 @@
-"""Vectors of a processor's registers, for kernels that say themselves what is computed side by side.
+"""Vectors of a processor's registers, for kernels that say what is computed side by side.
 
 A loop over a whole array is left to the compiler; it does well. Here is what it will not do: hold
 several sums in registers over an inner loop, or work in place on overlapping parts of an array.
@@ -8,14 +8,13 @@ is computed in vectors and what is left over at the end of a row round alike.
 
 Only compiled functions can call these. Nothing checks an index.
 """
-# pyright: basic, reportIndexIssue=false, reportArgumentType=false
+# pyright: basic, reportCallIssue=false, reportOptionalCall=false
 
 import operator
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.typing import signature
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 DOUBLES = 4

@@ -37,9 +37,11 @@ class Difference(Operator):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """A window of two frames is centred at the later one: nothing waits, nothing is owed."""
-        state, items = overlap.extend(state, blocks[0], 2, self.pad)
+        before, block = overlap.extended(state, blocks[0], 2, self.pad)
+        items, tail = overlap.joined(before, block, 2)
+        begun = state.begun or len(block) > 0
         with np.errstate(invalid="ignore"):
-            return state, settled(items[1:] - items[:-1])
+            return overlap.Tail(tail, begun), settled(items[1:] - items[:-1])
 
     def receptive_field(self, *formats: Format) -> int:
         """A frame and the one before it."""

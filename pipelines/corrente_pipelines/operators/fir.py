@@ -13,6 +13,7 @@ from corrente_pipelines import reference
 from corrente_pipelines.design import windowed_taps
 from corrente_pipelines.frequency_filter import FrequencyFilter
 from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics.padding import as_compiled
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import WindowedOverTime
 
@@ -55,6 +56,10 @@ class Fir(WindowedOverTime, FrequencyFilter):
     def over_time(self, items: Items) -> Items:
         """Direct sums."""
         return direct.along_time_widely(items, self._weights)
+
+    def over_time_behind(self, before: Items, block: Items) -> tuple[Items, Items]:
+        """The same in one go."""
+        return direct.along_time_widely_behind(before, as_compiled(block), self._weights)
 
     def weights(self, *formats: Format) -> Weights:
         """The taps."""

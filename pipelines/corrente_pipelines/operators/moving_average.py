@@ -9,6 +9,7 @@ from pydantic import Field
 from corrente.format import Format, Items
 from corrente_pipelines import reference
 from corrente_pipelines.numerics import log_step
+from corrente_pipelines.numerics.padding import as_compiled
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
@@ -41,6 +42,12 @@ class MovingAverage(Windowed):
     def over_time(self, items: Items) -> Items:
         """Log-step sums."""
         return log_step.means_along_time(items, self.size)
+
+    def over_time_behind(self, before: Items, block: Items) -> tuple[Items, Items]:
+        """The same, of signals in one go."""
+        if block.ndim > 2:
+            return super().over_time_behind(before, block)
+        return log_step.means_along_time_behind(before, as_compiled(block), self.size)
 
     def over_frames(self, frames: Items) -> Items:
         """Log-step sums, down and across."""
