@@ -1,14 +1,14 @@
 """What a subscriber gets."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from corrente.format import Format, Items
 from corrente.topics import topic
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Consecutive items of one topic, starting at `index`.
 
     `data` is read-only and the block's own; it holds no items where the block only brings a gap or

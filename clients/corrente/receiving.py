@@ -6,10 +6,11 @@ the connection is given up: what was missed is told as gaps and ends on the next
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from msgspec.structs import replace
 
 from corrente import wire
 from corrente.block import Block

@@ -1,9 +1,9 @@
 """What a subscriber does, as steps between waits: subscribe, next, take."""
 
-from dataclasses import replace
 from typing import Literal, SupportsIndex
 
 import numpy as np
+from msgspec.structs import replace
 
 from corrente import wire
 from corrente.block import Block

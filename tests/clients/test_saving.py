@@ -1,11 +1,11 @@
 """Blocks in files, read back by the libraries that own the formats."""
 
-from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.io import wavfile
 
 from corrente import Block, Format, FormatError

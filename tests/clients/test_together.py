@@ -3,10 +3,9 @@
 Connections break at any moment, with what is on its way, and stay broken for any time.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from corrente import Block, Format, wire
 from corrente.link import Link

@@ -1,7 +1,8 @@
 """Defects that the simulation must find: each a part of what is shipped, with one thing wrong."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from corrente import Block, wire
 from corrente.link import Envelope
