@@ -130,7 +130,9 @@ class AsyncSubscriber:
         return self
 
     async def __anext__(self) -> Block:
-        block = await _run(self._connection, self._subscribing.next())
+        block = self._subscribing.next_untold()
+        if block is None:
+            block = await _run(self._connection, self._subscribing.next())
         if block is None:
             raise StopAsyncIteration
         return block

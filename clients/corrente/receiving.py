@@ -6,8 +6,9 @@ the connection is given up: what was missed is told as gaps and ends on the next
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from corrente import wire
 from corrente.block import Block
 from corrente.credit import Window
 from corrente.errors import CorrenteError, WireError
-from corrente.format import MAX_ITEM_BYTES, Format, Items
+from corrente.format import MAX_ITEM_BYTES, Items
 from corrente.link import Disorder, Envelope, refusal
 from corrente.topics import has_wildcard, topic
 
@@ -37,6 +38,21 @@ class _Incoming:
     is_past: bool = False  # its end was told, or another has begun to be told in its place
     is_doubted: bool = False  # another came in its place before its end was told
     resume_index: int | None = None  # what was due when another daemon process was lost
+    dtype: np.dtype[Any] = field(init=False)  # as the items lie in a payload
+    item_shape: tuple[int, ...] = field(init=False)
+    item_bytes: int = field(init=False)  # of events, of a row
+    has_events: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.announce(self.announced)
+
+    def announce(self, announced: wire.Announce) -> None:
+        """Go on as this says."""
+        self.announced, self.last_gap = announced, None
+        format = announced.format
+        self.dtype = np.dtype(format.dtype).newbyteorder("<")
+        self.item_shape, self.item_bytes = format.shape, format.item_bytes
+        self.has_events = format.kind == "events"
 
     @property
     def name(self) -> str:
@@ -68,28 +84,50 @@ class _Incoming:
 
     def block(self, index: int, count: int, data: Items, t_ns: int, last: bool = False) -> Block:
         """The user's next block, with what is missing before it; empty where none is wanted."""
-        skipped = min(max(0, self.first_index - index), count)
-        gap = self._reach(index)
+        said, gap = self.announced, None
+        if index != self.next_index or self.gap or self.resume_index is not None:
+            gap = self._reach(index)
         self.next_index = index + count
-        said = self.announced
+        skipped = min(max(0, self.first_index - index), count)
+        if skipped:
+            data = self._behind(data, index, skipped)
+            t_ns += said.format.duration_ns(skipped)
         return Block(
             said.stream,
             said.pipeline,
             said.stage,
             index + skipped,
-            self._behind(data, index, skipped),
-            t_ns + said.format.duration_ns(skipped),
+            data,
+            t_ns,
             said.format,
             gap,
             last,
             said.revision,
-            covered=count - skipped if said.format.kind == "events" else None,
+            "",
+            count - skipped if self.has_events else None,
         )
+
+    def rows(self, count: int, payload_bytes: int) -> int:
+        """How many items or, of events, rows a block brings; `WireError` where it cannot be so many."""
+        item_bytes = self.item_bytes
+        if not self.has_events:
+            if payload_bytes == count * item_bytes:
+                return count
+            raise WireError(
+                f"{self.name}: {count} items of {item_bytes} bytes came as {payload_bytes} bytes"
+            )
+        most = MAX_ITEM_BYTES if count else 0
+        if payload_bytes % item_bytes or payload_bytes > most:
+            raise WireError(
+                f"{self.name}: the events of {count} items are whole rows of {item_bytes} bytes, "
+                f"at most {most} bytes; {payload_bytes} came"
+            )
+        return payload_bytes // item_bytes
 
     def _behind(self, data: Items, index: int, skipped: int) -> Items:
         """The data without those of its first items."""
         format = self.announced.format
-        if format.kind != "events" or not skipped:
+        if not self.has_events:
             return data[skipped:]
         return data[np.searchsorted(data[:, 0], format.place(index + skipped)) :]
 
@@ -154,9 +192,26 @@ class Receiving:
     def take(self) -> tuple[Block, list[Envelope]]:
         """The block that came first, and what lets the daemon send others."""
         block = self._waiting.popleft()
-        if block.count:
-            self._window.taken(block.data.nbytes)
-        return block, self._window.grant() if self._is_flowing else []
+        self._window.settle(len(self._waiting))
+        return block, self._window.grant_taken() if self._is_flowing else []
+
+    def grant(self) -> list[Envelope]:
+        """What lets the daemon send others, once half a window was taken."""
+        self._window.settle(len(self._waiting))
+        return self._window.grant() if self._is_flowing else []
+
+    def take_untold(self) -> Block | None:
+        """The block that came first, if there is one and the daemon need not hear of it yet.
+
+        May be called while others call the half: it hears with the next `take` or `grant`, or with
+        a heartbeat.
+        """
+        if self._window.is_due(len(self._waiting) - 1):
+            return None
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Subscribe; the second time with all history, so that what was missed is told."""
@@ -168,6 +223,7 @@ class Receiving:
 
     def beat(self) -> list[Envelope]:
         """Subscribe again, while that is not confirmed; then grant again."""
+        self._window.settle(len(self._waiting))
         return self._window.granted() if self._is_flowing else self._subscribe()
 
     def _subscribe(self) -> list[Envelope]:
@@ -212,7 +268,7 @@ class Receiving:
                 self._counted(messages)
             case _:
                 pass  # of a later version, or meant for the connection before
-        return self._window.grant() if self._is_flowing else []
+        return self.grant()
 
     def _counted(self, messages: int) -> None:
         """The daemon has sent so many; the ends that were told again were the first of them."""
@@ -228,7 +284,7 @@ class Receiving:
             case wire.Announce():
                 self._announced(message)
             case wire.Block():
-                self._arrived(message, payload)
+                self._arrived(message, payload.toreadonly())
             case wire.Gap():
                 self._missed(message)
             case wire.End():
@@ -269,25 +325,28 @@ class Receiving:
             return fresh  # ended and begun anew, so long ago that the end is not told
         if is_live and fresh.announced == known.announced:
             raise Disorder  # it came twice
-        known.announced, known.last_gap = fresh.announced, None
+        known.announce(fresh.announced)
         return known
 
-    def _arrived(self, block: wire.Block, payload: memoryview) -> None:
+    def _arrived(self, block: wire.Block, payload: wire.Buffer) -> None:
+        """`payload` is read-only, and the block's own."""
         incoming = self._incoming(block.id, block.epoch)
-        format = incoming.announced.format
-        rows = _rows(incoming.name, format, block.count, payload.nbytes)
-        if block.count == 0:
-            self._window.came(0, None)
+        index, count = block.index, block.count
+        rows = incoming.rows(count, len(payload))
+        self._window.came(len(payload))
+        if count == 0:
             return
-        if incoming.is_past or block.index < incoming.next_index:
+        if incoming.is_past or index < incoming.next_index:
             raise Disorder  # it came before, or what is behind it did
-        dtype = np.dtype(format.dtype).newbyteorder("<")
-        data = np.frombuffer(payload, dtype).reshape(rows, *format.shape)
-        data.flags.writeable = False
-        kept = incoming.block(block.index, block.count, data, block.t_ns)
-        self._window.came(payload.nbytes, kept.data.nbytes if kept.count else None)
-        if kept.count:
-            self._waiting.append(kept)
+        data: Items = np.ndarray((rows, *incoming.item_shape), incoming.dtype, payload)
+        kept = incoming.block(index, count, data, block.t_ns)
+        if index >= incoming.first_index or kept.count:
+            self._keep(kept, kept.data.nbytes)
+
+    def _keep(self, block: Block, kept_bytes: int | None) -> None:
+        # Counted first: who takes the block need not hold the lock.
+        self._window.keep(kept_bytes)
+        self._waiting.append(block)
 
     def _missed(self, gap: wire.Gap) -> None:
         if gap.stop < gap.start:
@@ -311,7 +370,7 @@ class Receiving:
         empty = incoming.announced.format.empty()
         empty.flags.writeable = False
         last = incoming.block(end.index, 0, empty, 0, last=True)
-        self._waiting.append(replace(last, error=end.reason))
+        self._keep(replace(last, error=end.reason), None)
         if self._topics.get(incoming.name) is incoming:
             del self._topics[incoming.name]
         self._ended_ids.append(end.id)
@@ -324,10 +383,10 @@ class Receiving:
         return incoming
 
 
-def _each(several: wire.Blocks, payload: memoryview) -> Iterator[tuple[wire.Block, memoryview]]:
+def _each(several: wire.Blocks, payload: memoryview) -> Iterator[tuple[wire.Block, wire.Buffer]]:
     """Every block with a payload of its own: a small one must not keep the memory of all."""
     if len(several.blocks) == 1:
-        yield several.blocks[0], payload
+        yield several.blocks[0], payload.toreadonly()
         return
     if payload.nbytes > wire.MAX_BLOCKS_BYTES:
         raise WireError(
@@ -336,23 +395,5 @@ def _each(several: wire.Blocks, payload: memoryview) -> Iterator[tuple[wire.Bloc
         )
     start = 0
     for block, size in zip(several.blocks, several.sizes, strict=True):
-        yield block, memoryview(bytes(payload[start : start + size]))
+        yield block, payload[start : start + size].tobytes()
         start += size
-
-
-def _rows(name: str, format: Format, count: int, payload_bytes: int) -> int:
-    """How many items or, of events, rows a block brings; `WireError` where it cannot be so many."""
-    item_bytes = format.item_bytes
-    if format.kind != "events":
-        if payload_bytes == count * item_bytes:
-            return count
-        raise WireError(
-            f"{name}: {count} items of {item_bytes} bytes came as {payload_bytes} bytes"
-        )
-    most = MAX_ITEM_BYTES if count else 0
-    if payload_bytes % item_bytes or payload_bytes > most:
-        raise WireError(
-            f"{name}: the events of {count} items are whole rows of {item_bytes} bytes, "
-            f"at most {most} bytes; {payload_bytes} came"
-        )
-    return payload_bytes // item_bytes

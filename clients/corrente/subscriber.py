@@ -43,7 +43,7 @@ class Subscriber:
         return self
 
     def __next__(self) -> Block:
-        block = self._connection.run(self._subscribing.next())
+        block = self._subscribing.next_untold() or self._connection.run(self._subscribing.next())
         if block is None:
             raise StopIteration
         return block

@@ -1,5 +1,7 @@
 """What a subscriber does, as steps between waits: subscribe, next, take."""
 
+from contextlib import suppress
+from time import monotonic
 from typing import Literal, SupportsIndex
 
 import numpy as np
@@ -15,6 +17,9 @@ from corrente.steps import Steps, Wait
 from corrente.topics import check_pattern, has_wildcard
 
 Since = Literal["now", "first"] | SupportsIndex
+
+TELL_S = 0.01
+"""How long blocks are taken one behind the other before the daemon is told of it."""
 
 
 class Subscribing:
@@ -39,6 +44,7 @@ class Subscribing:
             self._topics, _since(since), policy, bounded("queue", queue, 1, wire.MAX_QUEUE)
         )
         self._ahead: Block | None = None
+        self._tell_s = 0.0  # when the daemon is to hear what was taken
         self.connection = Connection(address, self._receiving)
 
     def subscribe(self) -> Steps[None]:
@@ -52,6 +58,15 @@ class Subscribing:
         if receiving.error is not None:
             raise receiving.error
 
+    def next_untold(self) -> Block | None:
+        """The next block, if it is there and the daemon need not hear of it at once.
+
+        That takes no lock: several threads may ask.
+        """
+        if self._ahead is not None or monotonic() >= self._tell_s:
+            return None
+        return self._receiving.take_untold()
+
     def next(self) -> Steps[Block | None]:
         """Gives the next block, None behind the last."""
         if self._ahead is not None:
@@ -60,15 +75,24 @@ class Subscribing:
         receiving = self._receiving
         if not receiving.is_subscribed:
             yield from self.subscribe()
-        yield Wait(
+        wait = Wait(
             lambda: receiving.has_block or receiving.is_finished or bool(receiving.error),
             self._timeout_s,
             "no block came",
         )
-        if receiving.has_block:
-            block, said = receiving.take()
-            self.connection.post(said)
-            return block
+        while True:
+            self.connection.post(receiving.grant())
+            yield wait
+            if not receiving.has_block:
+                break
+            untold = self.next_untold()
+            if untold is not None:
+                return untold
+            with suppress(IndexError):  # a thread that needs no lock was faster
+                block, said = receiving.take()
+                self._tell_s = monotonic() + TELL_S
+                self.connection.post(said)
+                return block
         if receiving.error is not None:
             raise receiving.error
         return None

@@ -64,7 +64,7 @@ Since = Literal["now", "first"] | Index
 Notes = Annotated[tuple[Text, ...], Meta(max_length=MAX_NOTES)]
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=str.lower, gc=False):
     """What every message is: an array on the wire, the class's name in small letters its tag."""
 
 
