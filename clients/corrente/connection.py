@@ -20,13 +20,15 @@ LINGER_MS = 1000
 class Connection:
     """A half of the protocol, its link and its socket, driven by a thread of their own.
 
-    Whoever reads or calls the half holds `changed`, which is notified after every message.
+    Whoever reads or calls the half holds `lock`. It is that of `changed`, which is notified after
+    every message.
     `is_over` once the thread has let go of the socket.
     """
 
     def __init__(self, address: str, half: Half) -> None:
         self.address = address
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         instance = new_instance()
         self._link = Link(half, instance)
         self._dealer = Dealer(address, instance)
@@ -41,15 +43,23 @@ class Connection:
         self._thread.start()
 
     def post(self, envelopes: list[Envelope]) -> None:
-        """Have messages sent. The caller holds `changed`."""
-        if not envelopes:
+        """Have messages sent. The caller holds `lock`."""
+        if not envelopes or self._failure is not None:
             return
         self._outbox += envelopes
-        self._wake()
+        if len(self._outbox) < wire.MAX_BLOCKS or self._link.state == "over":
+            self._wake()
+            return
+        # Sent here: while this thread computes, the other may have to wait for the interpreter.
+        try:
+            self._flush()
+        finally:
+            if self._dealer.has_more():
+                self._wake()
 
     def run(self, steps: Steps[Result]) -> Result:
         """Do the steps; what they wait for may raise `Timeout`, or what ended the connection."""
-        with self.changed, closing(steps):
+        with self.lock, closing(steps):
             while True:
                 try:
                     wait = next(steps)
@@ -61,10 +71,11 @@ class Connection:
 
     def leave(self) -> None:
         """Have the thread say goodbye and end. More than once, and from any thread."""
-        with self.changed:
+        with self.lock:
             if not self._is_closing:
                 self._is_closing = True
-                self._wake()
+                if self._failure is None:
+                    self._wake()
 
     def close(self) -> None:
         """Leave, and wait until the thread has ended."""
@@ -72,11 +83,11 @@ class Connection:
         self._thread.join()
 
     def listen(self, ready: Callable[[], bool], wake: Callable[[], None]) -> None:
-        """Have `wake` called once, by the thread, when `ready`. The caller holds `changed`."""
+        """Have `wake` called once, by the thread, when `ready`. The caller holds `lock`."""
         self._listeners[wake] = ready
 
     def unlisten(self, wake: Callable[[], None]) -> None:
-        """Have `wake` not called any more. The caller holds `changed`."""
+        """Have `wake` not called any more. The caller holds `lock`."""
         self._listeners.pop(wake, None)
 
     def is_met(self, wait: Wait) -> bool:
@@ -102,9 +113,12 @@ class Connection:
 
     def _run(self) -> None:
         failure: CorrenteError = Closed("the connection is closed")
+        wait_s = 0.0
         try:
             while self._link.state != "over":
-                self._turn()
+                self._dealer.wait(wait_s)
+                with self.lock:
+                    wait_s = self._turn(time.monotonic())
             failure = self._link.failure or failure
         except CorrenteError as error:
             failure = error
@@ -112,12 +126,11 @@ class Connection:
             failure = Closed(f"the connection ended by a defect: {error!r}")
             failure.__cause__ = error
         finally:
-            with self.changed:
+            with self.lock:
                 self._failure = failure
-                self._is_woken = True  # nobody waits on the socket any more
                 self._tell()
             self._dealer.close(self._linger_ms)
-            with self.changed:
+            with self.lock:
                 self.is_over = True
                 self._tell()
 
@@ -128,35 +141,31 @@ class Connection:
             del self._listeners[wake]
             wake()
 
-    def _turn(self) -> None:
-        """Send what is to be sent, wait for what comes, and have the half answer it."""
-        wait_s = self._send()
-        self._dealer.wait(wait_s)
-        messages = [wire.decode(frames) for frames in self._dealer.received()]
-        broke = self._dealer.broke()
-        with self.changed:
-            now = time.monotonic()
-            for message, payload in messages:
-                self._outbox += self._link.received(message, payload, now)
-            if broke:
-                self._link.lose(now)
-            self._outbox += self._link.tick(now)
-            self._tell()
+    def _turn(self, now: float) -> float:
+        """Have the half answer what came, and send what is to be sent.
 
-    def _send(self) -> float:
-        """Seconds until there is something to do, if nothing comes before."""
-        now = time.monotonic()
-        with self.changed:
-            if self._link.state == "lost" and now >= self._link.due:
-                self._dealer.reconnect()
-                self._outbox = self._link.greet(now)
-            if self._is_closing:
-                farewell = self._link.leave()
-                self._outbox += farewell
-                self._linger_ms = LINGER_MS if farewell else 0
-            envelopes, self._outbox = self._outbox, []
+        Gives the seconds until there is something to do, if nothing comes before.
+        """
+        for frames in self._dealer.received():
+            self._outbox += self._link.received(*wire.decode(frames), now)
+        if self._dealer.broke():
+            self._link.lose(now)
+            self._outbox = []
+        self._outbox += self._link.tick(now)
+        if self._link.state == "lost" and now >= self._link.due:
+            self._dealer.reconnect()
+            self._outbox = self._link.greet(now)
+        if self._is_closing:
+            farewell = self._link.leave()
+            self._outbox += farewell
+            self._linger_ms = LINGER_MS if farewell else 0
+        self._tell()
+        self._flush()
+        if self._is_woken:
+            self._dealer.rest()
             self._is_woken = False
-            wait_s = self._link.due - now
-        for envelope in pack(envelopes):
-            self._dealer.send(envelope)
-        return 0.0 if self._link.state == "over" else wait_s
+        return 0.0 if self._dealer.has_more() else self._link.due - now
+
+    def _flush(self) -> None:
+        envelopes, self._outbox = self._outbox, []
+        self._dealer.send(pack(envelopes))
