@@ -92,6 +92,8 @@ class AsyncStream:
     ) -> None:
         """As `Stream.send`; where it was cancelled, `next_index` tells how many items were sent."""
         publishing = self._publishing
+        if t_ns is None and publishing.send_at_once(self._outgoing, items):
+            return
         steps = publishing.send(self._outgoing, items, t_ns, timeout_s)
         await _run(publishing.connection, steps)
 
@@ -165,7 +167,7 @@ class AsyncSubscriber:
 
 async def _run(connection: Connection, steps: Steps[Result]) -> Result:
     """Do the steps; while they wait, the connection's lock is free and the loop goes on."""
-    with connection.changed, closing(steps):
+    with connection.lock, closing(steps):
         while True:
             try:
                 wait = next(steps)
@@ -178,7 +180,7 @@ async def _run(connection: Connection, steps: Steps[Result]) -> Result:
 
 async def _ended(connection: Connection) -> None:
     """Until the connection's thread has ended."""
-    with connection.changed:
+    with connection.lock:
         await _until(connection, lambda: connection.is_over, None)
     connection.close()  # it has nothing left to do
 
@@ -204,9 +206,9 @@ async def _woken(connection: Connection, ready: Callable[[], bool]) -> None:
             loop.call_soon_threadsafe(woken.set)
 
     connection.listen(ready, wake)
-    connection.changed.release()
+    connection.lock.release()
     try:
         await woken.wait()
     finally:
-        connection.changed.acquire()
+        connection.lock.acquire()
         connection.unlisten(wake)

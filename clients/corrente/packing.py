@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from corrente import wire
 from corrente.link import Envelope
 
-PACKED_BYTES = 40 << 10
-"""Payload of a packed message at most: with the headers of 256 blocks it stays in one frame."""
+SMALL_BYTES = 40 << 10
+"""Payload of a block that is packed, at most: to copy a larger one costs more than a message."""
+
+PACKED_BYTES = 256 << 10
+"""Payload of a packed message at most."""
 
 
 def pack(envelopes: Iterable[Envelope]) -> Iterator[Envelope]:
@@ -20,22 +23,24 @@ def pack(envelopes: Iterable[Envelope]) -> Iterator[Envelope]:
     blocks: list[wire.Block] = []
     payloads: list[wire.Buffer] = []
     room = PACKED_BYTES
-    for message, payload in envelopes:
-        is_small = isinstance(message, wire.Block) and len(payload) <= PACKED_BYTES
-        if not is_small or len(payload) > room or len(blocks) == wire.MAX_BLOCKS:
-            yield from _packed(blocks, payloads)
+    for envelope in envelopes:
+        message, payload = envelope
+        size = len(payload)
+        block = message if isinstance(message, wire.Block) and size <= SMALL_BYTES else None
+        if blocks and (block is None or size > room or len(blocks) == wire.MAX_BLOCKS):
+            yield _packed(blocks, payloads)
             blocks, payloads, room = [], [], PACKED_BYTES
-        if isinstance(message, wire.Block) and is_small:
-            blocks.append(message)
-            payloads.append(payload)
-            room -= len(payload)
+        if block is None:
+            yield envelope
         else:
-            yield message, payload
-    yield from _packed(blocks, payloads)
+            blocks.append(block)
+            payloads.append(payload)
+            room -= size
+    if blocks:
+        yield _packed(blocks, payloads)
 
 
-def _packed(blocks: list[wire.Block], payloads: list[wire.Buffer]) -> Iterator[Envelope]:
-    if len(blocks) > 1:
-        yield wire.Blocks(tuple(blocks), tuple(map(len, payloads))), b"".join(payloads)
-    elif blocks:
-        yield blocks[0], payloads[0]
+def _packed(blocks: list[wire.Block], payloads: list[wire.Buffer]) -> Envelope:
+    if len(blocks) == 1:
+        return blocks[0], payloads[0]
+    return wire.Blocks(tuple(blocks), tuple(map(len, payloads))), b"".join(payloads)

@@ -102,6 +102,8 @@ class Stream:
         the stream's format, or the times not one per item.
         """
         publishing = self._publishing
+        if t_ns is None and publishing.send_at_once(self._outgoing, items):
+            return
         publishing.connection.run(publishing.send(self._outgoing, items, t_ns, timeout_s))
 
     def flush(self, timeout_s: float | None = None) -> None:

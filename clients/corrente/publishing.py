@@ -68,6 +68,26 @@ class Publishing:
             raise
         return outgoing
 
+    def send_at_once(self, outgoing: Outgoing, items: Any) -> bool:
+        """Sends a small block whose last item is of now; False where `send` has more to do."""
+        small = outgoing.small
+        payload = small.payload(items) if small is not None else None
+        if small is None or payload is None:
+            return False
+        count = len(items)
+        t_ns = time.time_ns() - small.lasts_ns(count)
+        connection = self.connection
+        with connection.lock:
+            if (
+                outgoing.error is not None
+                or outgoing.is_ending
+                or t_ns < -wire.MAX_INDEX
+                or not outgoing.has_room(len(payload))
+            ):
+                return False
+            connection.post(self._sending.send(outgoing, count, t_ns, payload))
+        return True
+
     def send(
         self,
         outgoing: Outgoing,

@@ -9,25 +9,22 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
 
+import msgspec
+
 from corrente import wire
 from corrente.errors import CorrenteError, Refused
 from corrente.format import Format
 from corrente.link import Envelope, refusal
+from corrente.small import SmallBlocks
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """A block that is not acknowledged. `payload` is the publisher's own and never changes."""
 
     index: int
     count: int
     t_ns: int
-    payload: memoryview
-
-    @property
-    def held_bytes(self) -> int:
-        """What it counts for in the window."""
-        return wire.BLOCK_BYTES + self.payload.nbytes
+    payload: wire.Buffer
 
 
 @dataclass(eq=False, slots=True)
@@ -53,6 +50,10 @@ class Outgoing:
     is_flowing: bool = False  # blocks may leave on this connection
     may_have_ended: bool = False  # the end was said, and its answer may have been lost
     is_answered: bool = False  # since the last heartbeat
+    small: SmallBlocks | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.small = SmallBlocks(self.format) if self.encoding == "raw" else None
 
     @property
     def oldest(self) -> int:
@@ -61,10 +62,11 @@ class Outgoing:
 
     def has_room(self, payload_bytes: int) -> bool:
         """Whether the window takes that much more; an empty one takes any block."""
-        if self.opened is None:
+        opened = self.opened
+        if opened is None:
             return False
         held_bytes = self.kept_bytes + wire.BLOCK_BYTES + payload_bytes
-        return not self.kept or held_bytes <= self.opened.window_bytes
+        return held_bytes <= opened.window_bytes or not self.kept
 
 
 class Sending:
@@ -115,12 +117,12 @@ class Sending:
         return outgoing, self._ask(outgoing, index) if self._is_up else []
 
     def send(
-        self, outgoing: Outgoing, count: int, t_ns: int, payload: memoryview
+        self, outgoing: Outgoing, count: int, t_ns: int, payload: wire.Buffer
     ) -> list[Envelope]:
         """The next `count` items. The caller has seen that the window has room."""
         kept = Kept(outgoing.next_index, count, t_ns, payload)
         outgoing.kept.append(kept)
-        outgoing.kept_bytes += kept.held_bytes
+        outgoing.kept_bytes += wire.BLOCK_BYTES + len(payload)
         outgoing.next_index += count
         return [_block(outgoing, kept)] if outgoing.is_flowing else []
 
@@ -302,8 +304,13 @@ class Sending:
 
 def _drop(outgoing: Outgoing, next_index: int) -> None:
     """Let go of what is acknowledged."""
-    while outgoing.kept and outgoing.kept[0].index + outgoing.kept[0].count <= next_index:
-        outgoing.kept_bytes -= outgoing.kept.popleft().held_bytes
+    kept = outgoing.kept
+    while kept:
+        oldest = kept[0]
+        if oldest.index + oldest.count > next_index:
+            return
+        outgoing.kept_bytes -= wire.BLOCK_BYTES + len(oldest.payload)
+        kept.popleft()
 
 
 def _block(outgoing: Outgoing, kept: Kept) -> Envelope:
@@ -314,7 +321,7 @@ def _block(outgoing: Outgoing, kept: Kept) -> Envelope:
 
 def _reminder(outgoing: Outgoing) -> Envelope:
     """An empty block: everything before it was sent, so what is missing is to be asked for."""
-    return _block(outgoing, Kept(outgoing.next_index, 0, 0, memoryview(b"")))
+    return _block(outgoing, Kept(outgoing.next_index, 0, 0, b""))
 
 
 def _end(outgoing: Outgoing) -> Envelope:
