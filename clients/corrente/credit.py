@@ -5,7 +5,7 @@ from collections import deque
 from corrente import wire
 from corrente.link import Envelope
 
-WINDOW_BLOCKS = 64
+WINDOW_BLOCKS = 1024
 WINDOW_BYTES = 8 << 20
 
 
@@ -30,9 +30,9 @@ class Window:
         self._came_blocks = self._came_bytes = 0
         self._granted_blocks = self._granted_bytes = 0
 
-    def came(self, payload_bytes: int) -> None:
-        """A block arrived."""
-        self._came_blocks += 1
+    def came(self, blocks: int, payload_bytes: int) -> None:
+        """Blocks arrived."""
+        self._came_blocks += blocks
         self._came_bytes += payload_bytes
 
     def keep(self, kept_bytes: int | None) -> None:

@@ -88,8 +88,9 @@ class _Incoming:
         if index != self.next_index or self.gap or self.resume_index is not None:
             gap = self._reach(index)
         self.next_index = index + count
-        skipped = min(max(0, self.first_index - index), count)
-        if skipped:
+        skipped = 0
+        if index < self.first_index:
+            skipped = min(self.first_index - index, count)
             data = self._behind(data, index, skipped)
             t_ns += said.format.duration_ns(skipped)
         return Block(
@@ -108,7 +109,7 @@ class _Incoming:
         )
 
     def rows(self, count: int, payload_bytes: int) -> int:
-        """How many items or, of events, rows a block brings; `WireError` where it cannot be so many."""
+        """How many items, or rows of events, a block brings; `WireError` where it cannot be."""
         item_bytes = self.item_bytes
         if not self.has_events:
             if payload_bytes == count * item_bytes:
@@ -261,8 +262,9 @@ class Receiving:
                 self._came += 1
                 self._told(message, payload)
             case wire.Blocks() if self._is_flowing:
+                self._came += len(message.blocks)
+                self._window.came(len(message.blocks), payload.nbytes)
                 for block, part in _each(message, payload):
-                    self._came += 1
                     self._arrived(block, part)
             case wire.Pong(messages) if self._is_flowing:
                 self._counted(messages)
@@ -284,6 +286,7 @@ class Receiving:
             case wire.Announce():
                 self._announced(message)
             case wire.Block():
+                self._window.came(1, payload.nbytes)
                 self._arrived(message, payload.toreadonly())
             case wire.Gap():
                 self._missed(message)
@@ -333,14 +336,13 @@ class Receiving:
         incoming = self._incoming(block.id, block.epoch)
         index, count = block.index, block.count
         rows = incoming.rows(count, len(payload))
-        self._window.came(len(payload))
         if count == 0:
             return
         if incoming.is_past or index < incoming.next_index:
             raise Disorder  # it came before, or what is behind it did
         data: Items = np.ndarray((rows, *incoming.item_shape), incoming.dtype, payload)
         kept = incoming.block(index, count, data, block.t_ns)
-        if index >= incoming.first_index or kept.count:
+        if index + count > incoming.first_index:
             self._keep(kept, kept.data.nbytes)
 
     def _keep(self, block: Block, kept_bytes: int | None) -> None:

@@ -664,14 +664,14 @@ def test_a_refusal_is_why_nothing_comes():
     assert talk.half.error.code == "no_backpressure"
 
 
-@pytest.mark.parametrize("queue", [1, 2, 3, 64, 1000])
+@pytest.mark.parametrize("queue", [1, 2, 3, 64, 1000, 2000])
 def test_credit_grows_by_what_was_taken_and_never_stops(queue):
     half = Receiving(("t1",), queue=queue)
     half.welcomed(DAEMON)
     credit = only_credit(half.received(wire.Subscribed(1), NOTHING))
-    assert credit == wire.Credit(min(queue, 64), 8 << 20)
+    assert credit == wire.Credit(min(queue, 1024), 8 << 20)
     half.received(wire.Announce(1, 1, "t1", "", "", FORMAT, 0), NOTHING)
-    for index in range(500):
+    for index in range(5000):
         assert half.received(wire.Block(1, 1, index, 1, 0), memoryview(bytes(4))) == []
         if index + 1 < credit.blocks:
             continue
@@ -680,18 +680,65 @@ def test_credit_grows_by_what_was_taken_and_never_stops(queue):
                 granted = only_credit([said])
                 assert granted.blocks > credit.blocks
                 credit = granted
-        assert index + 1 < credit.blocks <= index + 1 + min(queue, 64)
+        assert index + 1 < credit.blocks <= index + 1 + min(queue, 1024)
 
 
 @pytest.mark.parametrize("queue", [1, 8, 256])
 def test_who_holds_the_publisher_back_says_of_every_block_that_it_was_taken(queue):
     talk = Talk(policy="wait", queue=queue)
-    window = min(queue, 64)
     talk.announce()
-    for index in range(window):
+    for index in range(queue):
         assert talk.block(index) == []
-    said = [only_credit(talk.half.take()[1]).blocks for _ in range(window)]
-    assert said == list(range(window + 1, 2 * window + 1))
+    said = [only_credit(talk.half.take()[1]).blocks for _ in range(queue)]
+    assert said == list(range(queue + 1, 2 * queue + 1))
+
+
+def test_blocks_are_taken_untold_until_half_a_window_is_free():
+    talk = Talk(policy="wait", queue=8)
+    talk.announce()
+    for index in range(8):
+        talk.block(index)
+    taken = []
+    while (block := talk.half.take_untold()) is not None:
+        taken.append(block.index)
+    assert taken == [0, 1, 2]
+    block, said = talk.half.take()
+    assert (block.index, only_credit(said).blocks) == (3, 12)
+
+
+def test_what_was_taken_untold_is_said_with_the_next_message_or_heartbeat():
+    talk = Talk(policy="wait", queue=8)
+    talk.announce()
+    for index in range(8):
+        talk.block(index)
+    assert talk.half.take_untold() is not None
+    assert only_credit(talk.half.beat()).blocks == 9
+    assert talk.half.grant() == []  # one block is not half a window
+    for _ in range(3):
+        assert talk.half.take_untold() is not None
+    assert talk.hear(wire.Pong(9)) == []
+    talk.half.take()
+    assert talk.half.take_untold() is not None
+    assert only_credit(talk.half.beat()).blocks == 14
+
+
+def test_nothing_is_taken_untold_where_nothing_waits():
+    talk = Talk()
+    assert talk.half.take_untold() is None
+    talk.announce()
+    talk.block(0)
+    assert talk.half.take_untold() is not None
+    assert talk.half.take_untold() is None
+
+
+def test_an_end_that_was_taken_untold_gives_no_credit():
+    talk = Talk("*", policy="wait", queue=8)
+    for topic in (1, 2):
+        talk.announce(topic)
+        talk.end(0, topic=topic)
+    assert talk.half.take_untold() is not None
+    assert talk.half.take_untold() is not None
+    assert only_credit(talk.half.beat()).blocks == 8
 
 
 def test_a_block_larger_than_the_bytes_granted_is_made_up_for():
