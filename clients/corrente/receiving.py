@@ -5,6 +5,7 @@ the connection is given up: what was missed is told as gaps and ends on the next
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -202,6 +203,10 @@ class Receiving:
             case wire.Announce() | wire.Block() | wire.Gap() | wire.End() if self._is_flowing:
                 self._came += 1
                 self._told(message, payload)
+            case wire.Blocks() if self._is_flowing:
+                for block, part in _each(message, payload):
+                    self._came += 1
+                    self._arrived(block, part)
             case wire.Pong(messages) if self._is_flowing:
                 self._counted(messages)
             case _:
@@ -316,6 +321,22 @@ class Receiving:
         if incoming is None or incoming.announced.epoch != epoch:
             raise Disorder  # it was announced, and that was lost
         return incoming
+
+
+def _each(several: wire.Blocks, payload: memoryview) -> Iterator[tuple[wire.Block, memoryview]]:
+    """Every block with a payload of its own: a small one must not keep the memory of all."""
+    if len(several.blocks) == 1:
+        yield several.blocks[0], payload
+        return
+    if payload.nbytes > wire.MAX_BLOCKS_BYTES:
+        raise WireError(
+            f"several blocks in one message have {wire.MAX_BLOCKS_BYTES} bytes of payload at most, "
+            f"{payload.nbytes} came"
+        )
+    start = 0
+    for block, size in zip(several.blocks, several.sizes, strict=True):
+        yield block, memoryview(bytes(payload[start : start + size]))
+        start += size
 
 
 def _rows(name: str, format: Format, count: int, payload_bytes: int) -> int:

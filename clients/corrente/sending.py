@@ -171,6 +171,9 @@ class Sending:
                 return self._opened(message)
             case wire.Ack():
                 self._acknowledged(message)
+            case wire.Acks(acks):
+                for ack in acks:
+                    self._acknowledged(ack)
             case wire.Rewind():
                 outgoing = self._named(message.id, message.epoch)
                 return self._resume(outgoing, message.next_index) if outgoing else []

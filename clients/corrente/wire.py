@@ -37,6 +37,9 @@ MAX_TEXT = 4096
 MAX_NOTES = 64
 MAX_FRACTION = 1 << 53
 MAX_BLOCKS = 256
+MAX_BLOCKS_BYTES = 1 << 20
+"""Payload of several blocks from the daemon in one message; one alone may have more."""
+
 BLOCK_BYTES = 128
 """What a block counts for in a publisher's window, beyond its payload: it takes up room, too."""
 
@@ -76,7 +79,8 @@ class Pong(Message, frozen=True):
     """The answer to `Ping`.
 
     From the daemon: `messages` counts the `Announce`, `Block`, `Gap` and `End` it has sent since
-    the last `Subscribed` of this connection. A subscriber that got another number lost something.
+    the last `Subscribed` of this connection, each block of a `Blocks` as a message. A subscriber
+    that got another number lost something.
     """
 
     messages: Index = 0
@@ -93,6 +97,17 @@ class Block(Message, frozen=True):
     index: Index
     count: Count
     t_ns: TimeNs
+
+
+class Blocks(Message, frozen=True):
+    """Several blocks, in the order they would have had alone; their payloads follow each other.
+
+    `sizes` are the bytes of each payload; from the daemon `MAX_BLOCKS_BYTES` at most in all, where
+    there is more than one.
+    """
+
+    blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
+    sizes: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
 
 
 class End(Message, frozen=True):
@@ -115,16 +130,6 @@ class Goodbye(Message, frozen=True):
 
 
 # From a client
-
-
-class Blocks(Message, frozen=True):
-    """Several blocks, in the order they would have had alone; their payloads follow each other.
-
-    `sizes` are the bytes of each payload.
-    """
-
-    blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
-    sizes: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
 
 
 class Hello(Message, frozen=True):
@@ -210,6 +215,12 @@ class Ack(Message, frozen=True):
     ended: bool = False
 
 
+class Acks(Message, frozen=True):
+    """Several acknowledgements, as if each had come alone."""
+
+    acks: Annotated[tuple[Ack, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
+
+
 class Rewind(Message, frozen=True):
     """Items are missing: send again from `next_index`. Sent once per loss."""
 
@@ -274,9 +285,9 @@ AnyMessage = (
     Ping
     | Pong
     | Block
+    | Blocks
     | End
     | Goodbye
-    | Blocks
     | Hello
     | Open
     | Subscribe
@@ -285,6 +296,7 @@ AnyMessage = (
     | Welcome
     | Opened
     | Ack
+    | Acks
     | Rewind
     | Subscribed
     | Announce

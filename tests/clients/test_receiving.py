@@ -1,6 +1,7 @@
 """The subscriber's half of the protocol, without a socket."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,13 @@ class Talk:
             wire.Block(topic, epoch, index, count, 10 * index), memoryview(bytearray(payload))
         )
 
+    def blocks(self, *parts):
+        """One message of blocks, each `(topic, index, count)`."""
+        blocks = tuple(wire.Block(topic, 1, index, n, 10 * index) for topic, index, n in parts)
+        payloads = [np.arange(2 * k, 2 * (k + n), dtype="<i2").tobytes() for _, k, n in parts]
+        several = wire.Blocks(blocks, tuple(map(len, payloads)))
+        return self.hear(several, memoryview(b"".join(payloads)))
+
     def gap(self, start, stop, topic=1, epoch=1):
         self.hear(wire.Gap(topic, epoch, start, stop, "dropped"))
 
@@ -83,6 +91,71 @@ def test_a_block_says_what_it_is():
     assert block.data.tolist() == [[10, 11], [12, 13], [14, 15]]
     assert not block.data.flags.writeable
     assert not block.last
+
+
+def test_several_blocks_in_one_message_are_what_each_would_be_alone():
+    parts = [(1, 0, 2), (2, 7, 1), (1, 2, 1), (2, 9, 3), (1, 3, 0)]
+    alone, together = Talk("*"), Talk("*")
+    for talk in (alone, together):
+        talk.announce(1)
+        talk.announce(2, index=7)
+    for topic, index, count in parts:
+        alone.block(index, count, topic=topic)
+    together.blocks(*parts)
+    for talk in (alone, together):
+        talk.hear(wire.Pong(2 + len(parts)))
+    while alone.half.has_block:
+        (one, credit), (other, other_credit) = alone.half.take(), together.half.take()
+        assert (one.topic, one.index, one.gap, one.t_ns) == (
+            *(other.topic, other.index, other.gap, other.t_ns),
+        )
+        assert one.data.tolist() == other.data.tolist()
+        assert credit == other_credit
+    assert not together.half.has_block
+
+
+def test_a_block_of_several_keeps_no_memory_but_its_own():
+    talk = Talk()
+    talk.announce()
+    talk.blocks(*((1, index, 1) for index in range(256)))
+    block, _ = talk.half.take()
+    held: Any = block.data
+    while not isinstance(held, bytes):
+        held = held.base if isinstance(held, np.ndarray) else held.obj
+    assert len(held) == block.data.nbytes
+    assert not block.data.flags.writeable
+
+
+def test_a_block_among_several_that_is_not_due_is_told_to_the_link_behind_those_before_it():
+    talk = Talk("*")
+    talk.announce(1)
+    talk.announce(2)
+    with pytest.raises(Disorder):
+        talk.blocks((1, 0, 1), (2, 0, 1), (1, 0, 1), (2, 1, 1))
+    assert talk.taken() == [(0, 1, None), (0, 1, None)]
+
+
+def test_a_block_of_several_may_not_be_of_another_size_than_its_items():
+    talk = Talk("*")
+    talk.announce(1)
+    blocks = (wire.Block(1, 1, 0, 1, 0), wire.Block(1, 1, 1, 1, 0))
+    with pytest.raises(WireError, match="1 items of 4 bytes came as 3 bytes"):
+        talk.hear(wire.Blocks(blocks, (3, 5)), memoryview(bytes(8)))
+
+
+def test_several_blocks_have_1_mib_at_most_and_one_may_have_more():
+    wide = Format(kind="signal", shape=(1 << 19,), dtype="uint8", rate_hz=1.0)
+    talk = Talk()
+    talk.announce(format=wide)
+    talk.hear(
+        wire.Blocks(tuple(wire.Block(1, 1, k, 1, 0) for k in range(2)), (1 << 19,) * 2),
+        memoryview(bytes(1 << 20)),
+    )
+    talk.hear(wire.Blocks((wire.Block(1, 1, 2, 3, 0),), (3 << 19,)), memoryview(bytes(3 << 19)))
+    assert [count for _, count, _ in talk.taken()] == [1, 1, 3]
+    blocks = tuple(wire.Block(1, 1, k, 0, 0) for k in range(5, 8))
+    with pytest.raises(WireError, match="1048576 bytes"):
+        talk.hear(wire.Blocks(blocks, ((1 << 20) + 1, 0, 0)), memoryview(bytes((1 << 20) + 1)))
 
 
 def test_touching_gaps_are_one_before_the_next_items():

@@ -89,6 +89,19 @@ def test_the_window_is_what_is_not_acknowledged_and_every_block_counts():
     assert talk.stream.has_room(1000)
 
 
+def test_several_acknowledgements_are_what_each_would_be_alone(talk):
+    other, said = talk.half.open("t", FORMAT)
+    talk.half.received(wire.Opened(ask(said).request, 8, 1, 0, 100), NOTHING)
+    talk.send(4)
+    talk.half.send(other, 3, 0, memoryview(bytes(3)))
+    talk.half.end(other)
+    acks = (wire.Ack(7, 1, 2), wire.Ack(9, 1, 4), wire.Ack(8, 1, 3, ended=True), wire.Ack(7, 1, 4))
+    assert talk.hear(wire.Acks(acks)) == []
+    assert (talk.stream.oldest, talk.stream.kept_bytes) == (4, 0)
+    assert other.ended
+    assert talk.half.is_flushed
+
+
 def test_an_acknowledgement_in_the_middle_of_a_block_keeps_it(talk):
     talk.send(10)
     talk.hear(wire.Ack(7, 1, 9))

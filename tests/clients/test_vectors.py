@@ -58,6 +58,8 @@ def value(name: str, said: Any) -> Any:
             return Fraction(*said)
         case "blocks", list():
             return tuple(wire.Block(*fields) for _, *fields in said)
+        case "acks", list():
+            return tuple(wire.Ack(*fields) for _, *fields in said)
         case _, list():
             return tuple(said)
         case _:

@@ -34,6 +34,7 @@ MESSAGES = [
     wire.Welcome(1, b"0123456789abcdef"),
     wire.Opened(1, 2, 3, 4, 5, ("edges",), ("no", "no")),
     wire.Ack(1, 2, 3, ended=True),
+    wire.Acks((wire.Ack(1, 2, 3, ended=True), wire.Ack(4, 5, 6))),
     wire.Rewind(1, 2, 3),
     wire.Subscribed(1, 7),
     wire.Announce(1, 2, "imu/7", "p", "s", FORMAT, 3, revision=1),
@@ -119,6 +120,10 @@ def test_a_reader_ignores_fields_it_does_not_know_and_fills_in_those_left_out():
     ] == wire.Subscribed(3, 7)
     assert wire.decode([framed(msgpack.packb(["subscribe", 3, ["a"]]))])[0] == wire.Subscribe(
         3, ("a",)
+    )
+    acks = [["ack", 1, 2, 3], ["ack", 4, 5, 6, True, "new"]]
+    assert wire.decode([framed(msgpack.packb(["acks", acks]))])[0] == wire.Acks(
+        (wire.Ack(1, 2, 3), wire.Ack(4, 5, 6, ended=True))
     )
 
 

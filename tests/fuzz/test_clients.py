@@ -72,12 +72,23 @@ def aim_at_sending(random: Random, half: Sending, fields: list[Any], payload: by
     """Makes an answer one to what was asked."""
     if fields[0] in ("opened", "refused") and half._asked:
         fields[1] = random.choice(list(half._asked))
-    elif fields[0] in ("ack", "rewind") and half._ids:
-        outgoing = random.choice(list(half._ids.values()))
-        if outgoing.opened is not None:
-            fields[1:3] = outgoing.opened.id, outgoing.opened.epoch
-            fields[3] = max(0, outgoing.oldest + random.choice((-1, 0, 0, 1, 5)))
+    elif fields[0] in ("ack", "rewind"):
+        aim_at_outgoing(random, half, fields)
+    elif fields[0] == "acks":
+        fields[1] = [["ack", 1, 1, 0, False] for _ in range(random.randint(1, 3))]
+        for ack in fields[1]:
+            aim_at_outgoing(random, half, ack)
     return payload
+
+
+def aim_at_outgoing(random: Random, half: Sending, fields: list[Any]) -> None:
+    """Makes it about a stream that is open."""
+    if not half._ids:
+        return
+    outgoing = random.choice(list(half._ids.values()))
+    if outgoing.opened is not None:
+        fields[1:3] = outgoing.opened.id, outgoing.opened.epoch
+        fields[3] = max(0, outgoing.oldest + random.choice((-1, 0, 0, 1, 5)))
 
 
 def aim_at_receiving(random: Random, half: Receiving, fields: list[Any], payload: bytes) -> bytes:
@@ -87,13 +98,29 @@ def aim_at_receiving(random: Random, half: Receiving, fields: list[Any], payload
     elif fields[0] == "pong":
         fields[1] = half._came
     elif fields[0] in ("block", "gap", "end") and half._ids:
-        incoming = random.choice(list(half._ids.values()))
-        fields[1:3] = incoming.announced.id, incoming.announced.epoch
-        fields[3] = max(0, incoming.next_index + random.choice((-1, 0, 0, 0, 2)))
+        item_bytes = aim_at_incoming(random, half, fields)
         if fields[0] == "block":
-            fields[4] = random.randint(0, 3)
-            return random.randbytes(min(1 << 16, fields[4] * incoming.announced.format.item_bytes))
+            return aim_at_items(random, fields, item_bytes)
+    elif fields[0] == "blocks" and half._ids:
+        blocks = [["block", 1, 1, 0, 1, 0] for _ in range(random.randint(1, 3))]
+        parts = [aim_at_items(random, b, aim_at_incoming(random, half, b)) for b in blocks]
+        fields[1:3] = blocks, [len(part) for part in parts]
+        return b"".join(parts)
     return payload
+
+
+def aim_at_incoming(random: Random, half: Receiving, fields: list[Any]) -> int:
+    """Makes it about a topic that was announced; the bytes of an item of that."""
+    incoming = random.choice(list(half._ids.values()))
+    fields[1:3] = incoming.announced.id, incoming.announced.epoch
+    fields[3] = max(0, incoming.next_index + random.choice((-1, 0, 0, 0, 2)))
+    return incoming.announced.format.item_bytes
+
+
+def aim_at_items(random: Random, fields: list[Any], item_bytes: int) -> bytes:
+    """Gives a block some items."""
+    fields[4] = random.randint(0, 3)
+    return random.randbytes(min(1 << 16, fields[4] * item_bytes))
 
 
 half_aims: dict[type, Callable[..., bytes]] = {

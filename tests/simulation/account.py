@@ -100,10 +100,16 @@ class Account:
         match message:
             case wire.Ack():
                 self._acknowledged(message)
+            case wire.Acks(acks):
+                for ack in acks:
+                    self._acknowledged(ack)
             case wire.Subscribed():
                 self._sent[client.instance] = client.connection, [0, 0]
             case wire.Block():
                 self._spent(client, payload_bytes)
+            case wire.Blocks(_, sizes):
+                for size in sizes:
+                    self._spent(client, size)
             case _:
                 pass
 

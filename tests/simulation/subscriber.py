@@ -116,5 +116,10 @@ class Subscriber:
             life = self._account.life(process, message.epoch)
             self._met.setdefault(life, life.start)
         while len(self._whence) < len(receiving._waiting):
-            assert isinstance(message, wire.Block | wire.End)
-            self._whence.append(self._account.life(process, message.epoch))
+            assert isinstance(message, wire.Block | wire.Blocks | wire.End)
+            if isinstance(message, wire.Blocks):
+                topic = receiving._waiting[len(self._whence)].topic
+                epoch = receiving._topics[topic].announced.epoch
+            else:
+                epoch = message.epoch
+            self._whence.append(self._account.life(process, epoch))

@@ -12,9 +12,9 @@ FIELDS = {
     "ping": "",
     "pong": "messages",
     "block": "id epoch index count t_ns",
+    "blocks": "blocks sizes",
     "end": "id epoch index reason",
     "goodbye": "reason reconnect",
-    "blocks": "blocks sizes",
     "hello": "oldest_version newest_version instance agent",
     "open": "request stream format encoding index takeover",
     "subscribe": "request patterns since policy queue ended",
@@ -23,6 +23,7 @@ FIELDS = {
     "welcome": "version daemon",
     "opened": "request id epoch next_index window_bytes pipelines notes",
     "ack": "id epoch next_index ended",
+    "acks": "acks",
     "rewind": "id epoch next_index",
     "subscribed": "request ended",
     "announce": "id epoch stream pipeline stage format index revision",
@@ -162,8 +163,19 @@ def of_several_blocks() -> Iterator[dict[str, Any]]:
     yield sent("blocks of nothing", "blocks", [one, two], [0, 0])
     many = [["block", 3, 12, index, 1, 1000 * index] for index in range(256)]
     yield sent("blocks at most", "blocks", many, [1] * 256, payload=bytes(range(256)))
+    one_of_each = [["block", 9, 12, 500, 1, 5], ["block", 10, 12, 250, 1, 5]]
+    events = pack("<2d", 510.25, 1)
+    name = "blocks of a signal and of events"
+    yield sent(name, "blocks", one_of_each, [4, 16], payload=bytes.fromhex("0100 feff") + events)
     large = bytes(40000) + b"\1" * 40001
     yield sent("blocks in two frames", "blocks", [one, two], [40000, 40001], payload=large)
+
+
+def of_several_acks() -> Iterator[dict[str, Any]]:
+    one, two = ["ack", 3, 12, 502, False], ["ack", 4, 13, 1, True]
+    yield sent("acks", "acks", [one, two])
+    yield sent("acks of one", "acks", [one])
+    yield sent("acks at most", "acks", [["ack", MOST, MOST, MOST, True]] * 256)
 
 
 def of_formats_written_otherwise() -> Iterator[dict[str, Any]]:
@@ -193,6 +205,7 @@ def from_daemon() -> Iterator[dict[str, Any]]:
     yield sent("ack of an end", "ack", 3, 12, 502, True)
     yield sent("ack at most", "ack", MOST, MOST, MOST, True)
     yield short("ack", 3, 3, 12, 502, False)
+    yield from of_several_acks()
     yield sent("rewind", "rewind", 3, 12, 500)
     yield sent("rewind at most", "rewind", MOST, MOST, MOST)
     yield sent("subscribed", "subscribed", 1, 7)

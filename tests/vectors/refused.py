@@ -83,6 +83,11 @@ def fields() -> Iterator[tuple[str, list[bytes]]]:
         "an unknown reason": ("gap", 1, 1, 0, 1, "bored"),
         "a reason of 4097 characters": ("goodbye", "x" * 4097),
         "an end for a reason of 4097 characters": ("end", 1, 1, 0, "x" * 4097),
+        "no acks": ("acks", []),
+        "257 acks": ("acks", [["ack", 3, 12, 0]] * 257),
+        "acks without their tags": ("acks", [[3, 12, 0, False]]),
+        "a block among acks": ("acks", [["ack", 3, 12, 0], ["block", 3, 12, 0, 0, 0]]),
+        "an index below 0 among acks": ("acks", [["ack", 3, 12, -1]]),
         "65 notes": ("opened", 1, 1, 1, 1, 1, [], [""] * 65),
         "a code of 256 characters": ("refused", 1, "x" * 256, ""),
     }
@@ -126,6 +131,7 @@ def formats() -> Iterator[tuple[str, list[bytes]]]:
 
 def payloads() -> Iterator[tuple[str, list[bytes]]]:
     yield "a payload behind ping", frames(PING, b"x")
+    yield "a payload behind acks", frames(header("acks", [["ack", 3, 12, 502]]), b"x")
     yield "a payload behind end", frames(header("end", 3, 12, 502), b"x")
     yield (
         "a payload behind open, in two frames",
