@@ -19,7 +19,7 @@ from corrente_service.pool import Pool
 from corrente_service.service import Envelope, Service
 
 DRAIN_MESSAGES = 256
-DRAIN_BYTES = 1 << 20
+DRAIN_BYTES = 1 << 19
 POLL_MS = 100
 STOP_S = 6.5
 """How long after the signal the socket is closed, goodbyes and all."""

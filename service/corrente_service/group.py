@@ -15,7 +15,7 @@ from corrente_service.stream import Arrived, Stream
 LEAST = 3
 """So many streams together cost less than one by one."""
 
-MOST = 256
+MOST = 512
 """More gain nothing, and their items would leave the cache between two stages."""
 
 
@@ -46,19 +46,21 @@ def groups(streams: Iterable[Stream], runner: Runner, egress: Egress) -> Iterato
     A stream that a subscriber may hold back is looked at block by block.
     """
     found: dict[tuple[Alike, int, int], Group] = {}
+    alike_of, demand_of = runner.alike, egress.demand
     for stream in streams:
-        name, block = stream.name, stream.work[0]
+        block = stream.work[0]
         if stream.is_working or not isinstance(block, Arrived) or isinstance(block.came, Jpegs):
             continue
-        alike, count, demand = runner.alike(name), block.count, egress.demand(name)
-        if demand.holding:
+        want, holding = demand_of(stream.name)
+        if holding:
             continue
-        key = (alike, count, id(demand.want))  # equal wishes are one object
+        alike, count = alike_of(stream.name), block.count
+        key = (alike, count, id(want))  # equal wishes are one object
         group = found.get(key)
         if group is None:
             if not alike.gains(count):
                 continue
-            group = found[key] = Group(count, demand.want)
+            group = found[key] = Group(count, want)
         group.streams.append(stream)
         group.blocks.append(block)
         if len(group.streams) == MOST:

@@ -9,6 +9,7 @@ from itertools import count
 from corrente import jpeg, topics, wire
 from corrente.errors import FormatError, Refused
 from corrente.format import Format
+from corrente.wire import BLOCK_BYTES, MAX_INDEX
 from corrente_service.jpeg import Jpegs, received
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
@@ -127,11 +128,13 @@ class Ingest:
             # An empty block is a reminder: the rewind may have been lost, or what it brought.
             stream.is_rewind_due |= not count
             return stream
-        held_bytes = wire.BLOCK_BYTES + nbytes
+        held_bytes = BLOCK_BYTES + nbytes
         if stream.work and stream.work_bytes + held_bytes > self._window_bytes:
             stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
             return stream
-        t_ns = max(block.t_ns, -wire.MAX_INDEX)
+        t_ns = block.t_ns
+        if t_ns < -MAX_INDEX:
+            t_ns = -MAX_INDEX
         arrived = Arrived(came, count, held_bytes, t_ns, stream.layout)
         stream.arrive(_behind(arrived, known, stream.format.rate_hz) if known else arrived)
         stream.is_lost = False
@@ -143,13 +146,13 @@ class Ingest:
         """Takes in each block as if it had come alone."""
         taken: list[Stream] = []
         refusals: list[Refused] = []
-        whole, start = bytes(payload), 0
+        block_in, whole, start = self.block, bytes(payload), 0
         for block, size in zip(message.blocks, message.sizes, strict=True):
             # A copy: while it waits it must not keep the memory of all, which nobody counts.
             part = whole[start : start + size]
             start += size
             try:
-                taken.append(self.block(instance, block, part))
+                taken.append(block_in(instance, block, part))
             except Refused as refused:
                 refusals.append(refused)
         return taken, refusals
@@ -255,7 +258,7 @@ def _behind(arrived: Arrived, known: int, rate_hz: float) -> Arrived:
     # Copied: what waits must not keep the memory of what was known, which nobody counts.
     rest = items.behind(known) if isinstance(items, Jpegs) else items[known:].copy()
     t_ns = time_ahead(arrived.t_ns, known, rate_hz)
-    return Arrived(rest, len(rest), wire.BLOCK_BYTES + rest.nbytes, t_ns, arrived.layout)
+    return Arrived(rest, len(rest), BLOCK_BYTES + rest.nbytes, t_ns, arrived.layout)
 
 
 def _check_index(stream: str, index: int) -> None:

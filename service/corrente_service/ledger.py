@@ -43,7 +43,9 @@ class StreamLedger:
         """
         if t_ns < before_ns:
             self.backward += 1
-        elif abs(t_ns - min(expected_ns, MAX_INDEX)) > item_ns / 2:
+            return
+        twice = 2 * (t_ns - (expected_ns if expected_ns < MAX_INDEX else MAX_INDEX))
+        if twice > item_ns or -twice > item_ns:
             self.jittered += 1
 
     def process(self, items: int) -> None:

@@ -108,10 +108,9 @@ class Processing:
         """One cumulative acknowledgement per stream; one rewind per loss."""
         acks: dict[bytes, list[wire.Ack]] = {}
         rewinds: list[tuple[bytes, wire.Rewind]] = []
-        known = self._ingest.streams
         for stream in self._due:
             peer = stream.peer
-            if peer is None or known.get(stream.name) is not stream:
+            if peer is None:
                 continue
             ack = wire.Ack(stream.id, stream.epoch, stream.taken_index)
             if peer in acks:
@@ -174,9 +173,9 @@ class Processing:
 
     def _take_over(self, job: Job) -> None:
         stream = job.stream
+        self._due[stream] = None
         for result in job.results:
             self._done(stream, stream.take() if result.is_done else stream.work[0], result)
-        self._due[stream] = None
         if not stream.work:
             self._busy.pop(stream, None)
 
@@ -198,6 +197,7 @@ class Processing:
             self._say_swapped(stream, result.events)
 
     def _end(self, stream: Stream) -> None:
+        self._due.pop(stream, None)
         self._egress.close(stream.name)
         self._ingest.forget(stream)
         self.ended.add(stream.ledger)
