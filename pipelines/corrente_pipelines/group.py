@@ -62,12 +62,16 @@ def taken(state: State, rows: NDArray[np.intp]) -> State:
     """The state of some of the streams."""
     if _is_array(state):
         return state.take(rows, axis=0)
-    return _like(state, [taken(part, rows) for part in state]) if _is_tuple(state) else state
+    if _is_tuple(state):
+        return _like(state, [taken(part, rows) for part in state])
+    return state
 
 
 def put(state: State, rows: NDArray[np.intp], some: State) -> None:
-    """Writes the state of some of the streams."""
+    """Writes the state of some of the streams; raises `ValueError` where it is not like them."""
     if _is_array(state):
+        if state.shape[1:] != some.shape[1:]:
+            raise ValueError(f"states of {some.shape[1:]} are not like those of {state.shape[1:]}")
         state[rows] = some
     elif _is_tuple(state):
         for part, other in zip(state, some, strict=True):

@@ -130,8 +130,8 @@ class Operator(BaseModel):
     def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """`step` of S streams in one call, blocks `(S, n, …)`, n at least 1: the same bits.
 
-        The streams' states have one signature, and so have those after; they are one in which every
-        array has the streams as its first axis (`group.stacked`).
+        The streams' states are one in which every array has the streams as its first axis
+        (`group.stacked`): they have one signature. That of those after depends on it and on n only.
         """
         return state, group.item_by_item(self._remembering_nothing, blocks)
 

@@ -17,6 +17,7 @@ class Alike:
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self.cohorts = [Cohort(plan) for plan in plans]
+        self.after: dict[int, Alike] = {}  # so many items: what they have in common then
         self._gains: dict[int, bool] = {}
 
     def gains(self, count: int) -> bool:
@@ -26,6 +27,7 @@ class Alike:
             found = bool(self.cohorts) and all(c.plan.gains(count) for c in self.cohorts)
             if len(self._gains) >= KNOWN:
                 self._gains.clear()
+                self.after.clear()
             self._gains[count] = found
         return found
 

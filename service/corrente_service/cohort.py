@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from corrente_pipelines import Plan
 from corrente_pipelines.group import GroupStates, put, room, taken
 from corrente_pipelines.plan import States
+from corrente_service.timing import Clock
 
 LEAST_ROWS = 16
 
@@ -22,6 +23,15 @@ class Cohort:
         self.plan = plan
         self._columns: GroupStates | None = None
         self._free: list[int] = []
+        self._clocks: dict[str, Clock] = {}
+
+    def clock(self, stage: str) -> Clock:
+        """The times of a stage's outputs."""
+        found = self._clocks.get(stage)
+        if found is None:
+            clock = Clock(self.plan.formats[stage], self.plan.format.rate_hz)
+            found = self._clocks[stage] = clock
+        return found
 
     def enter(self, states: GroupStates) -> list[int]:
         """Takes in the states of several streams; each one's row."""

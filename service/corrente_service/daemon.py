@@ -124,8 +124,10 @@ class Daemon:
         """One message. Of too many frames one more than allowed is kept, so that it is refused."""
         peer = self._socket.recv(zmq.DONTWAIT)
         frames: list[wire.Buffer] = []
-        while self._socket.get(zmq.RCVMORE):
+        more = True  # a ROUTER puts the peer before what it sent
+        while more:
             frame = self._socket.recv(copy=False)
+            more = frame.more
             if len(frames) <= MAX_FRAMES:
                 frames.append(_buffer(frame))
         return peer, frames

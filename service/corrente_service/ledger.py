@@ -44,7 +44,7 @@ class StreamLedger:
         if t_ns < before_ns:
             self.backward += 1
             return
-        twice = 2 * (t_ns - (expected_ns if expected_ns < MAX_INDEX else MAX_INDEX))
+        twice = 2 * (t_ns - (min(MAX_INDEX, expected_ns)))
         if twice > item_ns or -twice > item_ns:
             self.jittered += 1
 

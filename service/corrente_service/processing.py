@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from corrente import wire
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event
-from corrente_service.group import Group, groups
+from corrente_service.group import LEAST, Group, groups
 from corrente_service.ingest import Ingest
 from corrente_service.job import Job, Result, first_job
 from corrente_service.ledger import StreamLedger
@@ -132,13 +132,13 @@ class Processing:
         """A block of every stream that can be in a group, and another, while there are groups."""
         streams = list(self._busy)
         for _ in range(TURN_BLOCKS):
+            if len(streams) < LEAST:
+                return
             done: list[Stream] = []
             for group in groups(streams, self._runner, self._egress):
                 if self._push(group):
                     done += group.streams
             streams = [stream for stream in done if stream.work]
-            if not streams:
-                return
 
     def _push(self, group: Group) -> bool:
         outputs = group.push(self._runner)

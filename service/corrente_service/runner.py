@@ -21,7 +21,7 @@ from corrente_service.jpeg import Jpegs, decoded
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
 from corrente_service.source import Move, Run, Source, rows_in
-from corrente_service.timing import Clock, time_ahead
+from corrente_service.timing import time_ahead
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -164,12 +164,12 @@ class Runner:
         """
         sources = [self._sources[stream] for stream in streams]
         indices = [source.next_index for source in sources]
-        rate_hz = sources[0].format.rate_hz
         outputs: list[Outputs] = []
         if "" in want:
             outputs.append(Outputs("", "", streams, indices, items, times_ns))
         moves: list[Move] = []
-        for cohort, name in zip(self.alike(streams[0]).cohorts, sources[0].runs, strict=True):
+        alike, count = self.alike(streams[0]), items.shape[1]
+        for cohort, name in zip(alike.cohorts, sources[0].runs, strict=True):
             runs = [source.runs[name] for source in sources]
             rows = rows_in(cohort, runs)
             before = cohort.taken(rows)
@@ -180,17 +180,18 @@ class Runner:
             moves.append(Move(runs, cohort, rows, after))
             starts = cohort.plan.group_positions(before)
             for stage, block in made.items():
-                clock = Clock(cohort.plan.formats[stage], rate_hz)
-                times = clock.times(starts[stage], before.next_index, times_ns)
+                times = cohort.clock(stage).times(starts[stage], before.next_index, times_ns)
                 outputs.append(Outputs(name, stage, streams, starts[stage].tolist(), block, times))
-        plans = [move.cohort.plan for move in moves]
-        alike = self._likeness.of(plans, [move.signature for move in moves])
-        count = items.shape[1]
+        after_all = alike.after.get(count)
+        if after_all is None:
+            plans = [move.cohort.plan for move in moves]
+            after_all = self._likeness.of(plans, [move.signature for move in moves])
+            alike.after[count] = after_all
         for source, index, t_ns in zip(sources, indices, times_ns, strict=True):
             source.t_index, source.t_ns = index, t_ns
             source.next_index = index + count
-            source.alike = alike
-        for move, cohort in zip(moves, alike.cohorts, strict=True):
+            source.alike = after_all
+        for move, cohort in zip(moves, after_all.cohorts, strict=True):
             move.to(cohort)
         return outputs
 
