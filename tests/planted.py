@@ -1,6 +1,6 @@
 """Defects that the contract must catch: operators and plans as shipped, with one thing wrong."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Hashable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from corrente.format import AnyBlock, Events, Format, Items
+from corrente_pipelines import group
 from corrente_pipelines.blocks import events
 from corrente_pipelines.numerics import direct
 from corrente_pipelines.operator import Bound, Operator, State
@@ -181,6 +182,48 @@ class SumsByBlock(Gaussian):
         turned = items[::-1].copy() if len(items) > 16 else items
         y = super().over_time(turned)
         return y[::-1] if len(items) > 16 else y
+
+
+class ReachesIntoTheNext(MovingAverage):
+    """Stepped together, streams see each other's items."""
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        after, y = super().step_group(state, *blocks)
+        before = np.zeros((self.size - 1, *y.shape[2:]), np.float32)
+        items = np.concatenate([before, group.end_to_end(blocks[0])])
+        return after, self.over_time(items)[: y.shape[0] * y.shape[1]].reshape(y.shape)
+
+
+class MixesUpStreams(MovingAverage):
+    """Gives a stream what another is to remember."""
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        after, y = super().step_group(state, *blocks)
+        return after._replace(items=after.items[::-1]), y
+
+
+class RemembersTooMuch(MovingAverage):
+    """Stepped together, a stream remembers its whole block."""
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        after, y = super().step_group(state, *blocks)
+        return after._replace(items=np.concatenate([state.items, blocks[0]], axis=1)), y
+
+
+class ChangesTheirState(MovingAverage):
+    """Writes to what streams remembered."""
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        after, y = super().step_group(state, *blocks)
+        state.items[:] = 0
+        return after, y
+
+
+class BeginsTogether(MovingAverage):
+    """Takes streams that have begun and others for alike."""
+
+    def signature(self, state: State) -> Hashable | None:
+        return ()
 
 
 class SaysItIsLate(MovingAverage):
@@ -549,3 +592,13 @@ DEFECTS = (
     Defect(PlacesBehindTheNext(level=0), SIGNAL, "check_places"),
     Defect(CountsItemsOfTheBlock(window_s=20), EVENTS, "check_same_bits"),
 )
+
+GROUPED = (
+    SumsByBlock(size=5, sigma=1),
+    ReachesIntoTheNext(size=4),
+    MixesUpStreams(size=4),
+    RemembersTooMuch(size=4),
+    ChangesTheirState(size=4),
+    BeginsTogether(size=4),
+)
+"""Operators that give streams together what they do not give each alone."""

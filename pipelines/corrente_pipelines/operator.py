@@ -1,7 +1,7 @@
 """What an operator is: a frozen, validated spec with pure methods."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import prod
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from corrente.format import AnyBlock, Format, FormatError, Kind
+from corrente.format import AnyBlock, Events, Format, FormatError, Items, Kind
+from corrente_pipelines import group
 from corrente_pipelines.numerics.padding import Pad
 
 State = Any
@@ -113,9 +114,26 @@ class Operator(BaseModel):
     def step(self, state: State, *blocks: Any) -> tuple[State, AnyBlock]:
         """The state after the blocks, and what leaves. Without memory: one item for each item."""
 
+    def _remembering_nothing(self, *blocks: Items) -> Items:
+        items = self.step(None, *blocks)[1]
+        assert not isinstance(items, Events)
+        return items
+
     def finish(self, state: State) -> AnyBlock | None:
         """What is owed at the end of the stream, None where nothing can be."""
         return None
+
+    def signature(self, state: State) -> Hashable | None:
+        """What states have in common that one `step_group` can take; None where none can."""
+        return () if state is None else None
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        """`step` of S streams in one call, blocks `(S, n, …)`, n at least 1: the same bits.
+
+        The streams' states are one in which every array has the streams as its first axis
+        (`group.stacked`): they have one signature. That of those after depends on it and on n only.
+        """
+        return state, group.item_by_item(self._remembering_nothing, blocks)
 
     def delay(self, *formats: Format) -> int:
         """How many items after its own an output leaves."""

@@ -1,6 +1,6 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from corrente.format import AnyBlock, Events, Format, Items
-from corrente_pipelines import alignment
+from corrente_pipelines import alignment, group
 from corrente_pipelines.blocks import concatenate, nothing
 from corrente_pipelines.explain import Explanation
 from corrente_pipelines.gap import PIECE_BYTES, RESET, GapError, GapRule, Passed, together
+from corrente_pipelines.group import GroupStates, Indices
 from corrente_pipelines.operator import State
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
@@ -152,6 +153,93 @@ class Plan:
             return States(states.next_index, stages, states.last, states.filled), outputs
         last = items[-1:].copy() if self.gaps.keeps_last else states.last
         return States(states.next_index + count, stages, last), outputs
+
+    def signature(self, states: States) -> Hashable | None:
+        """What the states of streams have in common that one `step_group` can take.
+
+        None where none can: a stage has no such form, or is yet to pass over items, or a gap was
+        just filled.
+        """
+        if not self._is_groupable or states.filled:
+            return None
+        parts: list[Hashable] = [group.signature(states.last)]
+        for step, state in zip(self.steps, states.stages, strict=True):
+            own = step.operator.signature(state.memory)
+            if own is None or state.skip:
+                return None
+            parts.append((own, group.signature(state.queues)))
+        return tuple(parts)
+
+    def together(self, states: Sequence[States]) -> GroupStates:
+        """The states of S streams, of one signature, as one."""
+        stages = list(zip(*(own.stages for own in states), strict=True))
+        return GroupStates(
+            np.array([own.next_index for own in states]),
+            tuple(np.array([stage.position for stage in own]) for own in stages),
+            tuple(group.stacked([stage.memory for stage in own]) for own in stages),
+            tuple(group.stacked([stage.queues for stage in own]) for own in stages),
+            np.stack([own.last for own in states]),
+        )
+
+    def group_positions(self, states: GroupStates) -> dict[str, Indices]:
+        """The indices of every stage's next outputs, `(S,)`."""
+        return {step.name: own for step, own in zip(self.steps, states.positions, strict=True)}
+
+    def apart(self, states: GroupStates, row: int) -> States:
+        """The states of one of those streams; they keep nothing of the others'."""
+        parts = zip(states.positions, states.memories, states.queues, strict=True)
+        stages = tuple(
+            StageState(int(position[row]), group.own(memory, row), group.own(queues, row))
+            for position, memory, queues in parts
+        )
+        return States(int(states.next_index[row]), stages, states.last[row].copy())
+
+    def gains(self, count: int) -> bool:
+        """Whether streams with blocks of so many items are better stepped together."""
+        few = 0 < count * self.format.item_bytes <= group.BLOCK_BYTES
+        # Between two streams that lie end to end, as many outputs as a window has items are waste.
+        return few and 2 * self._reach <= count
+
+    @cached_property
+    def _is_groupable(self) -> bool:
+        formats = (self.format, *self.formats.values())
+        return not self.is_heavy and all(format.kind != "events" for format in formats)
+
+    @cached_property
+    def _reach(self) -> int:
+        """Items of the source under the widest window, but one."""
+        return max(
+            ceil((step.operator.receptive_field(*step.joined) - 1) * step.joined[0].stride)
+            for step in self.steps
+        )
+
+    def step_group(
+        self, states: GroupStates, items: Items, want: frozenset[str] | None = None
+    ) -> tuple[GroupStates, dict[str, Items]]:
+        """`step` of S streams at once, blocks `(S, n, …)`, n at least 1; the same bits."""
+        needs = self._needs.get(want) or self._needed(want)
+        blocks = {INPUT: items}
+        counts = {INPUT: items.shape[1]}
+        memories, queues = list(states.memories), list(states.queues)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for k, (step, is_needed) in enumerate(needs.steps):
+                if is_needed:
+                    inputs = [blocks[name] for name in step.inputs]
+                    memories[k], queues[k], made = _advance_group(
+                        step, memories[k], queues[k], inputs
+                    )
+                    blocks[step.name], counts[step.name] = made, made.shape[1]
+                else:
+                    counts[step.name] = counts[step.inputs[0]]
+        moved = zip(self.steps, states.positions, strict=True)
+        after = GroupStates(
+            states.next_index + items.shape[1],
+            tuple(position + counts[step.name] for step, position in moved),
+            tuple(memories),
+            tuple(queues),
+            items[:, -1:] if self.gaps.keeps_last else states.last,
+        )
+        return after, {name: blocks[name] for name in needs.wanted}
 
     def skip(
         self, states: States, stop: int, want: frozenset[str] | None = None
@@ -346,3 +434,14 @@ def _advance(
         inputs = [items[passed:] for items in inputs]
     memory, items = step.operator.step(memory, *inputs)
     return StageState(position + len(items), memory, queues, skip), items
+
+
+def _advance_group(
+    step: Step, memory: State, queues: alignment.Queues | None, inputs: Sequence[Items]
+) -> tuple[State, alignment.Queues | None, Items]:
+    if queues is not None:
+        queues, inputs = group.join(queues, inputs)
+    if not inputs[0].shape[1]:
+        return memory, queues, np.empty((len(inputs[0]), 0, *step.format.shape), step.format.dtype)
+    memory, items = step.operator.step_group(memory, *inputs)
+    return memory, queues, items

@@ -1,6 +1,7 @@
 """Operators over a sliding window: of time, with overlap-save of the tail, or of each frame."""
 
 from abc import abstractmethod
+from collections.abc import Hashable
 from functools import cached_property
 from math import prod
 from typing import ClassVar
@@ -8,7 +9,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from corrente.format import Format, FormatError, Items, Kind
-from corrente_pipelines import overlap
+from corrente_pipelines import group, overlap
 from corrente_pipelines.numerics.padding import Pad, Precision, framed, kept, margins
 from corrente_pipelines.operator import Operator, State
 
@@ -84,6 +85,19 @@ class Windowed(Operator):
         size, centre = self._span
         behind = overlap.behind(state, size, self.pad, centre)
         return self.over_time_behind(state.items, behind)[0]
+
+    def signature(self, state: State) -> Hashable | None:
+        """How long the tail is; on frames there is none."""
+        return group.signature(state) if state is not None else ()
+
+    def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
+        """The streams end to end under the window."""
+        (block,) = blocks
+        if state is None:
+            return None, group.item_by_item(self._frames, blocks)
+        size, centre = self._span
+        state, items = group.extend(state, block, size, self.pad, centre)
+        return state, group.slid(self.over_time, items, size)
 
     def delay(self, *formats: Format) -> int:
         """Items behind the window's centre."""

@@ -19,7 +19,7 @@ from corrente_service.pool import Pool
 from corrente_service.service import Envelope, Service
 
 DRAIN_MESSAGES = 256
-DRAIN_BYTES = 1 << 20
+DRAIN_BYTES = 1 << 19
 POLL_MS = 100
 STOP_S = 6.5
 """How long after the signal the socket is closed, goodbyes and all."""
@@ -124,8 +124,10 @@ class Daemon:
         """One message. Of too many frames one more than allowed is kept, so that it is refused."""
         peer = self._socket.recv(zmq.DONTWAIT)
         frames: list[wire.Buffer] = []
-        while self._socket.get(zmq.RCVMORE):
+        more = True  # a ROUTER puts the peer before what it sent
+        while more:
             frame = self._socket.recv(copy=False)
+            more = frame.more
             if len(frames) <= MAX_FRAMES:
                 frames.append(_buffer(frame))
         return peer, frames

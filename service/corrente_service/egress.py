@@ -1,7 +1,7 @@
 """The daemon's half of subscribing: which topics exist, and who gets what of them."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import NamedTuple
@@ -10,24 +10,33 @@ import numpy as np
 
 from corrente import topics, wire
 from corrente.errors import FormatError, Refused
-from corrente.format import AnyBlock, Format
+from corrente.format import AnyBlock, Format, Items
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import data
-from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic, Wanted
+from corrente_service.events import (
+    Begun,
+    Ended,
+    Event,
+    Missing,
+    Output,
+    Outputs,
+    Revised,
+    Topic,
+    Wanted,
+)
 from corrente_service.ledger import SubscriptionLedger
 from corrente_service.limits import Limits
-from corrente_service.subscription import Frames, Notice, Parcel, Subscription
+from corrente_service.parcel import PARCEL_BYTES, Frames, Notice, Parcel
+from corrente_service.subscription import Subscription
 from corrente_service.timing import time_ahead
-
-PARCEL_BYTES = 1 << 20
-"""Outputs leave in blocks of about this size, or of one item."""
 
 ENDED_TOPICS = 1024
 """How many topics that ended are remembered, for subscribers that were away; a client knows as many
 by their ids.
 """
 
-_NOTHING: Wanted = {}
+KNOWN_WISHES = 256
+"""How many different wishes are known to be the same; mostly there is one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +64,16 @@ class _Past(NamedTuple):
     end: Notice
 
 
+class Demand(NamedTuple):
+    """What is wanted of a stream, and the subscribers with back-pressure, who may hold it back."""
+
+    want: Wanted
+    holding: tuple[Subscription, ...]
+
+
+NO_DEMAND = Demand({}, ())
+
+
 class Egress:
     """Every live topic, and every subscription."""
 
@@ -63,8 +82,9 @@ class Egress:
         self.pipelines = pipelines
         self._ids = count(1)
         self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
-        self._wanted: dict[str, Wanted] = {}
-        self._holding: dict[str, list[Subscription]] = {}  # those with back-pressure, by stream
+        self._places: dict[tuple[str, str], dict[str, _Live]] = {}  # by pipeline and stage
+        self._wishes: dict[Hashable, Wanted] = {}
+        self._demands: dict[str, Demand] = {}  # by stream
         self._unannounced: set[str] = set()  # streams that may owe somebody an announcement
         self._ended: deque[_Past] = deque(maxlen=ENDED_TOPICS)
         self.ended_topics = 0  # since the daemon began
@@ -137,16 +157,15 @@ class Egress:
         positions: Mapping[Topic, int],
     ) -> None:
         """New topics, announced to whoever waits for them."""
-        found = {
-            topic: _Live(topic, next(self._ids), epoch, format) for topic, format in formats.items()
-        }
-        self._live[stream] = found
-        for live in found.values():
-            self._attach_all(live, positions[live.topic])
+        self._live[stream] = {}
+        for topic, format in formats.items():
+            self._attach_all(self._made(topic, epoch, format), positions[topic])
         self._count(stream)
 
     def close(self, stream: str) -> None:
         """The stream's topics are no more; their ends were offered before."""
+        for topic in tuple(self._live[stream]):
+            self._unmade(topic)
         del self._live[stream]
         self._unannounced.discard(stream)
         self._count(stream)
@@ -177,18 +196,38 @@ class Egress:
                 )
                 self._ended.append(past)
                 self.ended_topics += 1
-                del found[event.topic]
+                self._unmade(event.topic)
                 changed.add(event.topic.stream)
         for stream in changed:
             self._count(stream)
 
+    def offer_group(self, outputs: Outputs) -> None:
+        """Queues a block of each of several streams; what goes to the same people, together."""
+        found = self._places[outputs.pipeline, outputs.stage]
+        lives = [found[stream] for stream in outputs.streams]
+        count = outputs.items.shape[1]
+        blocks = [
+            wire.Block(live.id, live.epoch, start, count, t_ns)
+            for live, start, t_ns in zip(lives, outputs.starts, outputs.times_ns, strict=True)
+        ]
+        subscribers = [live.subscribers for live in lives]
+        if subscribers.count(subscribers[0]) == len(lives):
+            _offer(blocks, outputs.items, subscribers[0])
+            return
+        for some, rows in _by_subscribers(lives).items():
+            _offer([blocks[row] for row in rows], outputs.items[rows], some)
+
     def wanted(self, stream: str) -> Wanted:
         """The stages of a stream that somebody is subscribed to."""
-        return self._wanted.get(stream, _NOTHING)
+        return self.demand(stream).want
+
+    def demand(self, stream: str) -> Demand:
+        """What is wanted of a stream, and by whom it may be held back."""
+        return self._demands.get(stream, NO_DEMAND)
 
     def holds(self, stream: str) -> bool:
         """Whether a subscriber with back-pressure has no room for more of the stream."""
-        return any(subscription.is_full for subscription in self._holding.get(stream, ()))
+        return any(subscription.is_full for subscription in self.demand(stream).holding)
 
     def leaving(self) -> Iterator[tuple[bytes, Frames]]:
         """What may be sent, and to whom."""
@@ -210,11 +249,29 @@ class Egress:
         """Whether nothing waits for any subscriber's credit."""
         return all(subscription.is_empty for subscription in self.subscriptions.values())
 
+    def _wish(self, wanted: Mapping[str, set[str]]) -> Wanted:
+        """The same for all streams of which the same is wanted."""
+        key = frozenset((name, frozenset(stages)) for name, stages in wanted.items())
+        if len(self._wishes) >= KNOWN_WISHES:
+            self._wishes.clear()
+        return self._wishes.setdefault(key, dict(key))
+
     def _begin(self, found: dict[Topic, _Live], begun: Begun) -> None:
         epoch = next(live.epoch for live in found.values())  # there is always the raw stream
-        live = _Live(begun.topic, next(self._ids), epoch, begun.format)
-        found[begun.topic] = live
-        self._attach_all(live, begun.start)
+        self._attach_all(self._made(begun.topic, epoch, begun.format), begun.start)
+
+    def _made(self, topic: Topic, epoch: int, format: Format) -> _Live:
+        live = _Live(topic, next(self._ids), epoch, format)
+        self._live[topic.stream][topic] = live
+        self._places.setdefault(topic[1:], {})[topic.stream] = live
+        return live
+
+    def _unmade(self, topic: Topic) -> None:
+        del self._live[topic.stream][topic]
+        place = self._places[topic[1:]]
+        del place[topic.stream]
+        if not place:
+            del self._places[topic[1:]]
 
     def _check(self, pattern: str, policy: wire.Policy) -> None:
         try:
@@ -262,7 +319,7 @@ class Egress:
 
     def may_hold(self, stream: str) -> bool:
         """Whether a subscriber with back-pressure has a topic of the stream."""
-        return bool(self._holding.get(stream))
+        return bool(self.demand(stream).holding)
 
     def _count(self, stream: str) -> None:
         """Notes anew what is wanted of a stream, and who may hold it back."""
@@ -274,10 +331,31 @@ class Egress:
             for subscription in live.subscribers:
                 if subscription.policy == "wait":
                     holding[subscription] = None
-        self._wanted[stream] = {name: frozenset(stages) for name, stages in wanted.items()}
-        self._holding[stream] = list(holding)
+        self._demands[stream] = Demand(self._wish(wanted), tuple(holding))
         if stream not in self._live:
-            del self._wanted[stream], self._holding[stream]
+            del self._demands[stream]
+
+
+def _by_subscribers(lives: Sequence[_Live]) -> dict[tuple[Subscription, ...], list[int]]:
+    rows: dict[tuple[Subscription, ...], list[int]] = {}
+    for row, live in enumerate(lives):
+        rows.setdefault(tuple(live.subscribers), []).append(row)
+    return rows
+
+
+def _offer(blocks: Sequence[wire.Block], items: Items, subscribers: Sequence[Subscription]) -> None:
+    """Queues blocks, and their items `(S, n, …)`, in parcels of a size that is fair to others."""
+    if not subscribers or not items.shape[1]:
+        return
+    payload = memoryview(items.tobytes())
+    size = len(payload) // len(blocks)
+    most = min(wire.MAX_BLOCKS, max(1, wire.MAX_BLOCKS_BYTES // size))
+    for start in range(0, len(blocks), most):
+        some = blocks[start : start + most]
+        part = payload[start * size : (start + len(some)) * size]
+        parcel = Parcel(some, [size] * len(some), part)
+        for subscription in subscribers:
+            subscription.offer(parcel)
 
 
 def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
@@ -292,8 +370,7 @@ def _parcels(live: _Live, output: Output) -> Iterator[Parcel]:
         t_ns = time_ahead(output.t_ns, start, format.rate_hz)
         payload = _bytes(items)
         block = wire.Block(live.id, live.epoch, index, len(items), t_ns)
-        frames = wire.encode(block, payload)
-        yield Parcel(live.id, live.epoch, index, index + len(items), len(payload), frames)
+        yield Parcel((block,), (len(payload),), payload)
 
 
 def _announce(notice: Notice, epoch: int, subscription: Subscription, index: int) -> None:

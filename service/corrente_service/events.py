@@ -1,10 +1,10 @@
 """What becomes of topics, as the runner says it and the egress takes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from corrente import topics
-from corrente.format import AnyBlock, Format
+from corrente.format import AnyBlock, Format, Items
 from corrente.wire import GapReason
 
 Wanted = Mapping[str, frozenset[str]]
@@ -31,6 +31,20 @@ class Output(NamedTuple):
     start: int
     items: AnyBlock
     t_ns: int
+
+
+class Outputs(NamedTuple):
+    """A block of the same stage of each of several streams: items `(S, n, …)`.
+
+    Each has its own start, and time of its first item.
+    """
+
+    pipeline: str
+    stage: str
+    streams: Sequence[str]
+    starts: Sequence[int]
+    items: Items
+    times_ns: Sequence[int]
 
 
 class Missing(NamedTuple):

@@ -6,11 +6,10 @@ the two it waits in the stream's `work`, which the publisher's window bounds.
 
 from itertools import count
 
-import numpy as np
-
 from corrente import jpeg, topics, wire
 from corrente.errors import FormatError, Refused
-from corrente.format import Format, Items
+from corrente.format import Format
+from corrente.wire import BLOCK_BYTES, MAX_INDEX
 from corrente_service.jpeg import Jpegs, received
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
@@ -26,6 +25,7 @@ class Ingest:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._window_bytes = limits.window_bytes
         self._ids = count(1)
         self._epochs = count(1)  # of the daemon, so that none is ever granted twice
         self._by_id: dict[int, Stream] = {}
@@ -103,35 +103,59 @@ class Ingest:
         if asked.index is not None and asked.index > stream.next_index and not stream.is_ending:
             stream.put(LeftOut(asked.index))
 
-    def block(self, instance: bytes, block: wire.Block, payload: memoryview) -> Stream:
+    def block(self, instance: bytes, block: wire.Block, payload: wire.Buffer) -> Stream:
         """Takes in a block: whole, trimmed, or not at all.
 
         Raises `Refused` where it is not the sender's to send. Afterwards the publisher is owed an
         acknowledgement, and a rewind where `is_rewind_due`.
         """
         stream = self._owned(block.id, block.epoch, instance)
-        items = _items(stream, block.count, payload)
-        _check_index(stream.name, block.index + block.count)
-        known = stream.next_index - block.index
-        if known >= block.count:
+        index, count, nbytes = block.index, block.count, len(payload)
+        came: wire.Buffer | Jpegs = payload
+        if stream.encoding == "jpeg":
+            came = _jpegs(stream, count, payload)
+        elif nbytes != count * stream.item_bytes:
+            raise _misfit(stream, count, nbytes)
+        if index + count > MAX_SOURCE_INDEX:
+            _check_index(stream.name, index + count)
+        known = stream.next_index - index
+        if known >= count:
             return stream
         if stream.is_ending:
             raise Refused("unknown_stream", "the stream has ended", path=stream.name)
         if known < 0:
             stream.lose()
             # An empty block is a reminder: the rewind may have been lost, or what it brought.
-            stream.is_rewind_due |= not block.count
+            stream.is_rewind_due |= not count
             return stream
-        held_bytes = stream.work_bytes + wire.BLOCK_BYTES + payload.nbytes
-        if stream.work and held_bytes > self._limits.window_bytes:
+        held_bytes = BLOCK_BYTES + nbytes
+        if stream.work and stream.work_bytes + held_bytes > self._window_bytes:
             stream.is_lost = stream.is_rewind_due = True  # asked for again when there is room
             return stream
-        if known:
-            # Copied: what waits must not keep the memory of what was known, which nobody counts.
-            items = items.behind(known) if isinstance(items, Jpegs) else items[known:].copy()
-        stream.put(Arrived(items, time_ahead(block.t_ns, known, stream.format.rate_hz)))
+        t_ns = block.t_ns
+        if t_ns < -MAX_INDEX:
+            t_ns = -MAX_INDEX
+        arrived = Arrived(came, count, held_bytes, t_ns, stream.layout)
+        stream.arrive(_behind(arrived, known, stream.format.rate_hz) if known else arrived)
         stream.is_lost = False
         return stream
+
+    def blocks(
+        self, instance: bytes, message: wire.Blocks, payload: memoryview
+    ) -> tuple[list[Stream], list[Refused]]:
+        """Takes in each block as if it had come alone."""
+        taken: list[Stream] = []
+        refusals: list[Refused] = []
+        block_in, whole, start = self.block, bytes(payload), 0
+        for block, size in zip(message.blocks, message.sizes, strict=True):
+            # A copy: while it waits it must not keep the memory of all, which nobody counts.
+            part = whole[start : start + size]
+            start += size
+            try:
+                taken.append(block_in(instance, block, part))
+            except Refused as refused:
+                refusals.append(refused)
+        return taken, refusals
 
     def end(self, instance: bytes, end: wire.End) -> Stream:
         """Takes in the end of a stream; raises `Refused` as `block` does."""
@@ -212,25 +236,29 @@ class Ingest:
             )
 
 
-def _items(stream: Stream, n: int, payload: memoryview) -> Items | Jpegs:
+def _jpegs(stream: Stream, count: int, payload: wire.Buffer) -> Jpegs:
     try:
-        if stream.encoding == "jpeg":
-            return received(stream.format, n, payload)
-        return _raw(stream.format, n, payload)
+        return received(stream.format, count, memoryview(payload))
     except FormatError as error:
         raise Refused("bad_payload", str(error), path=stream.name) from error
 
 
-def _raw(format: Format, n: int, payload: memoryview) -> Items:
-    if payload.nbytes != n * format.item_bytes:
-        raise FormatError(
-            f"{n} items of {format.item_bytes} bytes make {n * format.item_bytes}, "
-            f"got {payload.nbytes}"
-        )
-    flat = np.frombuffer(payload, np.dtype(format.dtype).newbyteorder("<"))
-    # A frame may begin at any address, and compiled kernels want whole numbers in their places.
-    aligned = flat if flat.flags.aligned else flat.copy()
-    return aligned.reshape(n, *format.shape)
+def _misfit(stream: Stream, count: int, nbytes: int) -> Refused:
+    item_bytes = stream.item_bytes
+    return Refused(
+        "bad_payload",
+        f"{count} items of {item_bytes} bytes make {count * item_bytes}, got {nbytes}",
+        path=stream.name,
+    )
+
+
+def _behind(arrived: Arrived, known: int, rate_hz: float) -> Arrived:
+    """What arrived without the items that are known."""
+    items = arrived.items
+    # Copied: what waits must not keep the memory of what was known, which nobody counts.
+    rest = items.behind(known) if isinstance(items, Jpegs) else items[known:].copy()
+    t_ns = time_ahead(arrived.t_ns, known, rate_hz)
+    return Arrived(rest, len(rest), BLOCK_BYTES + rest.nbytes, t_ns, arrived.layout)
 
 
 def _check_index(stream: str, index: int) -> None:

@@ -61,10 +61,11 @@ class Job:
     def _do(self, runner: Runner, work: Work) -> Result:
         name = self.stream.name
         if isinstance(work, Arrived):
-            if isinstance(work.items, Jpegs):
-                crossed, spoilt = runner.push_jpegs(name, work.items, work.t_ns, self.want)
+            items = work.items
+            if isinstance(items, Jpegs):
+                crossed, spoilt = runner.push_jpegs(name, items, work.t_ns, self.want)
                 return Result(crossed.events, spoilt, crossed.filled)
-            return Result(runner.push(name, work.items, work.t_ns, self.want))
+            return Result(runner.push(name, items, work.t_ns, self.want))
         if isinstance(work, LeftOut):
             events, filled = runner.gap(name, work.stop, self.want)
             return Result(events, filled=filled, is_done=not runner.lags(name))

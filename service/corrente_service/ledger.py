@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from corrente.wire import MAX_INDEX
+
 DropReason = str
 """Why items were dropped: `pipeline_error`, `bad_jpeg`."""
 
@@ -35,10 +37,15 @@ class StreamLedger:
         self.accepted += items
 
     def stamp(self, t_ns: int, before_ns: int, expected_ns: int, item_ns: float) -> None:
-        """Looks at a block's time, and counts it where it is odd."""
+        """Looks at a block's time, and counts it where it is odd.
+
+        No time lies beyond the wire's bounds, and so none is expected there.
+        """
         if t_ns < before_ns:
             self.backward += 1
-        elif abs(t_ns - expected_ns) > item_ns / 2:
+            return
+        twice = 2 * (t_ns - (min(MAX_INDEX, expected_ns)))
+        if twice > item_ns or -twice > item_ns:
             self.jittered += 1
 
     def process(self, items: int) -> None:

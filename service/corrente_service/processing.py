@@ -4,11 +4,12 @@ What comes of it is offered to subscribers, counted, and acknowledged to publish
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from corrente import wire
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event
+from corrente_service.group import LEAST, Group, groups
 from corrente_service.ingest import Ingest
 from corrente_service.job import Job, Result, first_job
 from corrente_service.ledger import StreamLedger
@@ -17,6 +18,9 @@ from corrente_service.stream import Arrived, Finished, Stream, Swapped, Work
 
 TURN_BYTES = 1 << 18
 """What a stream may have done in a turn, or one job: so the others are never far behind."""
+
+TURN_BLOCKS = 32
+"""The same of those in groups, whose blocks are small."""
 
 HEAVY_BYTES = 1 << 17
 """So much of a stream at once takes long, whatever becomes of it."""
@@ -42,8 +46,8 @@ class Processing:
         self._runner = runner
         self._egress = egress
         self._send = send
-        self._busy: dict[str, Stream] = {}  # streams with work
-        self._due: dict[str, Stream] = {}  # streams whose publisher is owed an answer
+        self._busy: dict[Stream, None] = {}  # streams with work
+        self._due: dict[Stream, None] = {}  # streams whose publisher is owed an answer
         self._jobs: list[Job] = []  # to be handed out
 
     @property
@@ -55,23 +59,24 @@ class Processing:
     def has_work(self) -> bool:
         """Whether the next `turn` has something to do."""
         return any(
-            not stream.is_working and not self._egress.holds(name)
-            for name, stream in self._busy.items()
+            not stream.is_working and not self._egress.holds(stream.name) for stream in self._busy
         )
 
-    def took(self, stream: Stream) -> None:
-        """The stream got something from its publisher, who is owed an answer."""
-        self._due[stream.name] = stream
-        self.add(stream)
+    def took(self, streams: Iterable[Stream]) -> None:
+        """The streams got something from their publishers, who are owed an answer."""
+        taken = dict.fromkeys(streams)
+        self._due |= taken
+        self._busy |= {stream: None for stream in taken if stream.work}
 
     def add(self, stream: Stream) -> None:
         """The stream may have work."""
         if stream.work:
-            self._busy[stream.name] = stream
+            self._busy[stream] = None
 
     def turn(self) -> None:
         """Some work of every stream, as far as nobody holds it back."""
-        for stream in tuple(self._busy.values()):
+        self._work_together()
+        for stream in tuple(self._busy):
             if not stream.is_working:
                 self._work(stream)
 
@@ -96,19 +101,57 @@ class Processing:
             job = self._first_job(stream)
             job.run(self._runner)
             self._take_over(job)
-        self._busy.pop(stream.name, None)
-        self._due.pop(stream.name, None)
+        self._busy.pop(stream, None)
+        self._due.pop(stream, None)
 
     def answer(self) -> None:
         """One cumulative acknowledgement per stream; one rewind per loss."""
-        for name, stream in self._due.items():
-            if stream.peer is None or self._ingest.streams.get(name) is not stream:
+        acks: dict[bytes, list[wire.Ack]] = {}
+        rewinds: list[tuple[bytes, wire.Rewind]] = []
+        for stream in self._due:
+            peer = stream.peer
+            if peer is None:
                 continue
-            self._send(stream.peer, wire.Ack(stream.id, stream.epoch, stream.taken_index))
+            ack = wire.Ack(stream.id, stream.epoch, stream.taken_index)
+            if peer in acks:
+                acks[peer].append(ack)
+            else:
+                acks[peer] = [ack]
             if stream.is_rewind_due and not stream.work:
                 stream.is_rewind_due = False
-                self._send(stream.peer, wire.Rewind(stream.id, stream.epoch, stream.next_index))
+                rewinds.append((peer, wire.Rewind(stream.id, stream.epoch, stream.next_index)))
         self._due.clear()
+        for peer, owed in acks.items():
+            for start in range(0, len(owed), wire.MAX_BLOCKS):
+                some = owed[start : start + wire.MAX_BLOCKS]
+                self._send(peer, wire.Acks(tuple(some)) if len(some) > 1 else some[0])
+        for peer, rewind in rewinds:
+            self._send(peer, rewind)
+
+    def _work_together(self) -> None:
+        """A block of every stream that can be in a group, and another, while there are groups."""
+        streams = list(self._busy)
+        for _ in range(TURN_BLOCKS):
+            if len(streams) < LEAST:
+                return
+            done: list[Stream] = []
+            for group in groups(streams, self._runner, self._egress):
+                if self._push(group):
+                    done += group.streams
+            streams = [stream for stream in done if stream.work]
+
+    def _push(self, group: Group) -> bool:
+        outputs = group.push(self._runner)
+        if outputs is None:
+            return False
+        for made in outputs:
+            self._egress.offer_group(made)
+        for stream, block in zip(group.streams, group.blocks, strict=True):
+            stream.process(block)
+            if not stream.work:
+                del self._busy[stream]
+        self._due |= dict.fromkeys(group.streams)
+        return True
 
     def _work(self, stream: Stream) -> None:
         left = TURN_BYTES
@@ -130,11 +173,11 @@ class Processing:
 
     def _take_over(self, job: Job) -> None:
         stream = job.stream
+        self._due[stream] = None
         for result in job.results:
             self._done(stream, stream.take() if result.is_done else stream.work[0], result)
-        self._due[stream.name] = stream
         if not stream.work:
-            self._busy.pop(stream.name, None)
+            self._busy.pop(stream, None)
 
     def _done(self, stream: Stream, work: Work, result: Result) -> None:
         is_whole = not _say_defects(result.events)
@@ -143,7 +186,7 @@ class Processing:
         if isinstance(work, Arrived):
             _say_spoilt(stream, result.spoilt)
             stream.ledger.drop(result.spoilt, "bad_jpeg")
-            rest = len(work.items) - result.spoilt
+            rest = work.count - result.spoilt
             if is_whole:
                 stream.ledger.process(rest)
             else:
@@ -154,6 +197,7 @@ class Processing:
             self._say_swapped(stream, result.events)
 
     def _end(self, stream: Stream) -> None:
+        self._due.pop(stream, None)
         self._egress.close(stream.name)
         self._ingest.forget(stream)
         self.ended.add(stream.ledger)

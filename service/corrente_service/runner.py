@@ -5,7 +5,7 @@ stream -> per pipeline (plan, states); plans and states themselves are values. N
 between streams: `push`, `gap` and `end` of different streams may run at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -15,12 +15,15 @@ from corrente import topics
 from corrente.format import Format, Items
 from corrente.wire import GapReason
 from corrente_pipelines import GapError, Pipeline, Plan
-from corrente_service.events import Ended, Event, Missing, Output, Topic, Wanted
+from corrente_service.alike import Alike, Likeness
+from corrente_service.events import Ended, Event, Missing, Output, Outputs, Topic, Wanted
 from corrente_service.jpeg import Jpegs, decoded
 from corrente_service.labels import check_labels
 from corrente_service.limits import Limits
-from corrente_service.source import Run, Source
+from corrente_service.source import Move, Run, Source, rows_in
 from corrente_service.timing import time_ahead
+
+NOBODY: frozenset[str] = frozenset()
 
 
 class Taken(NamedTuple):
@@ -44,6 +47,7 @@ class Runner:
         self._limits = limits
         self.pipelines: Mapping[str, Pipeline] = {pipeline.name: pipeline for pipeline in pipelines}
         self._sources: dict[str, Source] = {}
+        self._likeness = Likeness()
 
     def open(self, stream: str, format: Format, index: int) -> None:
         """Begins a stream before item `index`, in every pipeline that takes it."""
@@ -56,7 +60,7 @@ class Runner:
         One that is the same object goes on untouched. Of one that was changed the stages that say
         the same keep their state. Where one does not fit the stream, that before it goes on.
         """
-        source = self._sources[stream]
+        source = self._moving(stream)
         events = self._change(source, pipelines)
         names = {event.topic.pipeline for event in events} & source.runs.keys()
         source.swapped |= dict.fromkeys(names, source.next_index)
@@ -123,14 +127,14 @@ class Runner:
         A pipeline that raises is a defect: it is taken off the stream, and its topics end behind a
         gap. The others, and other streams, go on.
         """
-        source = self._sources[stream]
+        source = self._moving(stream)
         source.t_index, source.t_ns = source.next_index, t_ns
         events: list[Event] = []
         if "" in want:
             events.append(Output(Topic(stream, "", ""), source.next_index, items, t_ns))
         source.next_index += len(items)
         for run in tuple(source.runs.values()):
-            stages = want.get(run.name, frozenset())
+            stages = want.get(run.name, NOBODY)
             before = run.plan.positions(run.states) if stages else {}
             try:
                 run.states, outputs = run.plan.step(run.states, items, stages)
@@ -139,6 +143,57 @@ class Runner:
                 continue
             events += source.outputs(run, before, outputs)
         return events
+
+    def alike(self, stream: str) -> Alike:
+        """What the stream has in common with those that can be pushed with it."""
+        source = self._sources[stream]
+        if source.alike is None:
+            runs = () if self.is_heavy(stream) else source.runs.values()
+            source.alike = self._likeness.of(
+                [run.plan for run in runs], [run.plan.signature(run.states) for run in runs]
+            )
+        return source.alike
+
+    def push_group(
+        self, streams: Sequence[str], items: Items, times_ns: Sequence[int], want: Wanted
+    ) -> list[Outputs] | None:
+        """`push` of equally long blocks `(S, n, …)` of several streams that are alike, at once.
+
+        Nothing has happened where it gives None: a pipeline has a defect, and only who pushes the
+        streams one by one finds out in which.
+        """
+        sources = [self._sources[stream] for stream in streams]
+        indices = [source.next_index for source in sources]
+        outputs: list[Outputs] = []
+        if "" in want:
+            outputs.append(Outputs("", "", streams, indices, items, times_ns))
+        moves: list[Move] = []
+        alike, count = self.alike(streams[0]), items.shape[1]
+        for cohort, name in zip(alike.cohorts, sources[0].runs, strict=True):
+            runs = [source.runs[name] for source in sources]
+            rows = rows_in(cohort, runs)
+            before = cohort.taken(rows)
+            try:
+                after, made = cohort.plan.step_group(before, items, want.get(name, NOBODY))
+            except Exception:  # noqa: BLE001 - see above
+                return None
+            moves.append(Move(runs, cohort, rows, after))
+            starts = cohort.plan.group_positions(before)
+            for stage, block in made.items():
+                times = cohort.clock(stage).times(starts[stage], before.next_index, times_ns)
+                outputs.append(Outputs(name, stage, streams, starts[stage].tolist(), block, times))
+        after_all = alike.after.get(count)
+        if after_all is None:
+            plans = [move.cohort.plan for move in moves]
+            after_all = self._likeness.of(plans, [move.signature for move in moves])
+            alike.after[count] = after_all
+        for source, index, t_ns in zip(sources, indices, times_ns, strict=True):
+            source.t_index, source.t_ns = index, t_ns
+            source.next_index = index + count
+            source.alike = after_all
+        for move, cohort in zip(moves, after_all.cohorts, strict=True):
+            move.to(cohort)
+        return outputs
 
     def push_jpegs(self, stream: str, jpegs: Jpegs, t_ns: int, want: Wanted) -> tuple[Crossed, int]:
         """Decodes the stream's next items and pushes them; says how many could not be decoded.
@@ -172,7 +227,7 @@ class Runner:
 
         What one fills comes in pieces: to be called again while the stream `lags`.
         """
-        source = self._sources[stream]
+        source = self._moving(stream)
         start, source.next_index = source.next_index, stop
         events: list[Event] = []
         filled = 0
@@ -182,7 +237,7 @@ class Runner:
             if run.states.next_index == stop:
                 continue
             before = run.plan.positions(run.states)
-            stages = want.get(run.name, frozenset())
+            stages = want.get(run.name, NOBODY)
             try:
                 run.states, passed = run.plan.skip(run.states, stop, stages)
             except GapError as error:
@@ -201,11 +256,18 @@ class Runner:
         The tails of all stages are computed, so that every topic's end is known: a subscriber that
         is away is told of it when it comes back.
         """
-        source = self._sources.pop(stream)
+        source = self._moving(stream)
+        del self._sources[stream]
         events: list[Event] = [Ended(Topic(stream, "", ""), source.next_index)]
         for run in tuple(source.runs.values()):
-            events += source.end(run, want.get(run.name, frozenset()))
+            events += source.end(run, want.get(run.name, NOBODY))
         return events
+
+    def _moving(self, stream: str) -> Source:
+        """A stream whose states are about to change: what it is like is to be found out again."""
+        source = self._sources[stream]
+        source.move()
+        return source
 
     def _change(self, source: Source, pipelines: Mapping[str, Pipeline]) -> list[Event]:
         before, source.pipelines = source.pipelines, pipelines

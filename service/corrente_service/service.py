@@ -23,10 +23,10 @@ from corrente_service.events import Topic
 from corrente_service.ingest import Ingest
 from corrente_service.job import Job
 from corrente_service.limits import Limits
+from corrente_service.parcel import Frames
 from corrente_service.processing import Processing
 from corrente_service.runner import Runner, Taken
 from corrente_service.stream import Stream, Swapped
-from corrente_service.subscription import Frames
 
 VERSION = version("corrente")  # read from a file: a report must not cost that
 
@@ -283,24 +283,18 @@ class Service:
 
     def _took(self, peer: bytes, stream: Stream) -> None:
         stream.peer = peer  # its owner may have been away, and is back without opening it again
-        self.processing.took(stream)
+        self.processing.took([stream])
 
     def _took_several(
         self, peer: bytes, instance: bytes, message: wire.Blocks, payload: memoryview
     ) -> None:
         """Each block as if it had come alone; what is wrong with a stream's is said once."""
-        said: set[tuple[str, str]] = set()
-        start = 0
-        for block, size in zip(message.blocks, message.sizes, strict=True):
-            # Copied: while one waits it must not keep the memory of all, which nobody counts.
-            part = memoryview(bytes(payload[start : start + size]))
-            start += size
-            try:
-                self._took(peer, self.ingest.block(instance, block, part))
-            except Refused as refused:
-                if (refused.code, refused.path) not in said:
-                    said.add((refused.code, refused.path))
-                    self._refuse(peer, 0, refused)
+        streams, refusals = self.ingest.blocks(instance, message, payload)
+        for stream in streams:
+            stream.peer = peer
+        self.processing.took(streams)
+        for refused in {(refused.code, refused.path): refused for refused in refusals}.values():
+            self._refuse(peer, 0, refused)
 
     def _swap(self) -> None:
         """Puts other pipelines where streams see them: in their queues, before their next items."""

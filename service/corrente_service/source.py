@@ -1,32 +1,96 @@
 """A stream as the runner knows it: where it stands, and the pipelines at work on it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import NamedTuple
+
+import numpy as np
 
 from corrente.format import AnyBlock, Format
 from corrente.wire import GapReason
 from corrente_pipelines import Passed, Pipeline, Plan
+from corrente_pipelines.group import GroupStates
 from corrente_pipelines.plan import States
 from corrente_pipelines.revision import Revision
+from corrente_service.alike import Alike
+from corrente_service.cohort import Cohort, Rows
 from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic
-from corrente_service.timing import time_ahead
+from corrente_service.timing import Clock
 
 Stages = frozenset[str]
 
 
-@dataclass(slots=True)
 class Run:
-    """One pipeline at work on one stream."""
+    """One pipeline at work on one stream. Its states stand in a row of a cohort, or alone."""
 
-    pipeline: Pipeline
-    plan: Plan
-    states: States
+    __slots__ = ("_states", "cohort", "pipeline", "plan", "row")
+
+    def __init__(self, pipeline: Pipeline, plan: Plan, states: States) -> None:
+        self.pipeline = pipeline
+        self.plan = plan
+        self.cohort: Cohort | None = None
+        self.row = 0
+        self._states = states
 
     @property
     def name(self) -> str:
         """The pipeline's."""
         return self.pipeline.name
+
+    @property
+    def states(self) -> States:
+        """Where it stands."""
+        return self._states if self.cohort is None else self.cohort.states(self.row)
+
+    @states.setter
+    def states(self, states: States) -> None:
+        assert self.cohort is None, "a cohort has them"
+        self._states = states
+
+    def enter(self, cohort: Cohort, row: int) -> None:
+        """Has its states in a row of a cohort, and no longer where they were."""
+        if self.cohort is not None:
+            self.cohort.leave(self.row)
+        self.cohort, self.row = cohort, row
+
+    def leave(self) -> None:
+        """Has its states alone."""
+        if self.cohort is not None:
+            self._states = self.cohort.leave(self.row)
+            self.cohort = None
+
+
+def rows_in(cohort: Cohort, runs: Sequence[Run]) -> Rows:
+    """The runs' rows in a cohort, which those enter that are not in it."""
+    strangers = [run for run in runs if run.cohort is not cohort]
+    if strangers:
+        states = cohort.plan.together([run.states for run in strangers])
+        for run, row in zip(strangers, cohort.enter(states), strict=True):
+            run.enter(cohort, row)
+    return np.array([run.row for run in runs], np.intp)
+
+
+class Move(NamedTuple):
+    """Runs of one pipeline in a cohort, and the states that they go on in."""
+
+    runs: Sequence[Run]
+    cohort: Cohort
+    rows: Rows
+    after: GroupStates
+
+    @property
+    def signature(self) -> Hashable | None:
+        """That of the states."""
+        return self.cohort.plan.signature(self.cohort.plan.apart(self.after, 0))
+
+    def to(self, cohort: Cohort) -> None:
+        """Moves on, in the same cohort or into another."""
+        if cohort is self.cohort:
+            cohort.put(self.rows, self.after)
+            return
+        for run, row in zip(self.runs, cohort.enter(self.after), strict=True):
+            run.enter(cohort, row)
 
 
 @dataclass(slots=True)
@@ -47,15 +111,17 @@ class Source:
     refused: tuple[str, ...] = ()
     t_index: int = 0
     t_ns: int = 0
+    alike: Alike | None = None  # what it has in common with others; None while that is not known
+
+    def move(self) -> None:
+        """Its states are about to change, apart from those of others."""
+        self.alike = None
+        for run in self.runs.values():
+            run.leave()
 
     def time(self, format: Format, k: int) -> int:
         """When item k of an output of that format was taken, by the last block's time."""
-        origin, stride = format.origin, format.stride
-        ahead = (
-            origin.numerator * stride.denominator + k * stride.numerator * origin.denominator
-        ) - self.t_index * origin.denominator * stride.denominator
-        items = ahead / (origin.denominator * stride.denominator)
-        return time_ahead(self.t_ns, items, self.format.rate_hz)
+        return Clock(format, self.format.rate_hz).time(k, self.t_index, self.t_ns)
 
     def outputs(
         self, run: Run, before: Mapping[str, int], outputs: Mapping[str, AnyBlock]

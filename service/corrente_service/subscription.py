@@ -1,48 +1,16 @@
 """One subscriber's queue: what waits for credit, what may leave, what was dropped."""
 
 from collections import deque
-from typing import NamedTuple
+from itertools import accumulate
 
 from corrente import wire
 from corrente.topics import Patterns
 from corrente_service.ledger import SubscriptionLedger
+from corrente_service.parcel import Frames, Notice, Parcel, packed
 
 GRANT_BLOCKS = 1024
 GRANT_BYTES = 16 << 20
 """What one `Credit` may add to what was sent. The socket's high-water mark lies far beyond."""
-
-ENTRY_BYTES = 512
-"""What an entry of the queue takes besides its payload: header, objects."""
-
-Frames = list[wire.Buffer]
-
-
-class Parcel(NamedTuple):
-    """An encoded block of a topic, items `[start, stop)`; shared by all its subscribers."""
-
-    id: int
-    epoch: int
-    start: int
-    stop: int
-    payload_bytes: int
-    frames: Frames
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory, about."""
-        return self.payload_bytes + ENTRY_BYTES
-
-
-class Notice(NamedTuple):
-    """An encoded announcement, gap or end of a topic: needs no credit, is never dropped."""
-
-    id: int
-    frames: Frames
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory, about."""
-        return len(self.frames[0]) + ENTRY_BYTES
 
 
 class Subscription:
@@ -65,7 +33,7 @@ class Subscription:
         self._waiting_blocks = 0
         self._waiting_bytes = 0
         self._lost: dict[int, tuple[int, int, int]] = {}  # topic id -> epoch, start, stop
-        self._leaving: list[Frames] = []
+        self._leaving: list[Parcel | Notice] = []
         self._sent_blocks = self._sent_bytes = 0
         self._granted_blocks = self._granted_bytes = 0
         self._stood: tuple[tuple[int, int], float] | None = None  # full, with what granted, since
@@ -80,7 +48,7 @@ class Subscription:
     @property
     def queued(self) -> int:
         """Items that wait for credit."""
-        return sum(entry.stop - entry.start for entry in self._waiting if isinstance(entry, Parcel))
+        return sum(entry.items for entry in self._waiting if isinstance(entry, Parcel))
 
     @property
     def is_empty(self) -> bool:
@@ -100,8 +68,8 @@ class Subscription:
         self._waiting.append(entry)
         self._waiting_bytes += entry.size
         if isinstance(entry, Parcel):
-            self.ledger.offer(entry.stop - entry.start)
-            self._waiting_blocks += 1
+            self.ledger.offer(entry.items)
+            self._waiting_blocks += len(entry.blocks)
         self._advance()
         while self.policy == "drop" and self._is_overfull:
             self._drop_oldest()
@@ -110,8 +78,9 @@ class Subscription:
     def leaving(self) -> list[Frames]:
         """What has credit, or needs none, in order; each is given out once."""
         leaving, self._leaving = self._leaving, []
-        self.messages += len(leaving)
-        return leaving
+        for entry in leaving:
+            self.messages += len(entry.blocks) if isinstance(entry, Parcel) else 1
+        return [entry.frames for entry in packed(leaving)]
 
     def abandon(self) -> SubscriptionLedger:
         """Drops what waits, as nobody will come for it; gives the final counts."""
@@ -134,43 +103,77 @@ class Subscription:
         if not self._waiting:
             return False
         # The oldest may have any size; notices count, as there may be no end of them.
-        behind = self._waiting_bytes - self._waiting[0].size
-        return self._waiting_blocks > self._queue_blocks or behind > self._queue_bytes
+        oldest = self._waiting[0]
+        first = oldest.first_size if isinstance(oldest, Parcel) else oldest.size
+        return (
+            self._waiting_blocks > self._queue_blocks
+            or self._waiting_bytes - first > self._queue_bytes
+        )
 
-    @property
-    def _has_credit(self) -> bool:
+    def _credit(self, parcel: Parcel) -> int:
+        """How many of its blocks may leave."""
+        blocks = min(self._granted_blocks - self._sent_blocks, len(parcel.blocks))
+        room = self._granted_bytes - self._sent_bytes
+        if blocks <= 0 or room <= 0:
+            return 0
         # The last block may overdraw the bytes, so that one larger than the whole grant passes.
-        return self._sent_blocks < self._granted_blocks and self._sent_bytes < self._granted_bytes
+        if len(parcel.payload) - parcel.sizes[-1] < room:
+            return blocks
+        fits = sum(before < room for before in accumulate(parcel.sizes[:-1], initial=0))
+        return min(blocks, fits)
 
     def _advance(self) -> None:
         while self._waiting:
             entry = self._waiting[0]
-            if isinstance(entry, Parcel):
-                if not self._has_credit:
-                    return
-                self._sent_blocks += 1
-                self._sent_bytes += entry.payload_bytes
-                self.ledger.send(entry.stop - entry.start)
-            self._unqueue()
-            self._say_lost(entry.id)
-            self._leaving.append(entry.frames)
+            if isinstance(entry, Notice):
+                self._unqueue(entry)
+                self._say_lost(entry.id)
+                self._leaving.append(entry)
+                continue
+            count = self._credit(entry)
+            if not count:
+                return
+            self._send(self._take(entry, count))
+
+    def _send(self, parcel: Parcel) -> None:
+        self._sent_blocks += len(parcel.blocks)
+        self._sent_bytes += len(parcel.payload)
+        self.ledger.send(parcel.items)
+        while self._lost and len(parcel.blocks) > 1:  # what is lost is told before what is behind
+            first, parcel = parcel.cut(1)
+            self._say_lost(first.blocks[0].id)
+            self._leaving.append(first)
+        self._say_lost(parcel.blocks[0].id)
+        self._leaving.append(parcel)
 
     def _drop_oldest(self) -> None:
-        entry = self._unqueue()
+        entry = self._waiting[0]
         assert isinstance(entry, Parcel)
-        self.ledger.drop(entry.stop - entry.start)
+        [block] = self._take(entry, 1).blocks
+        self.ledger.drop(block.count)
         # Whatever lay between two lost parcels of a topic was a notice, which has said it before.
-        _, start, _ = self._lost.get(entry.id, (0, entry.start, 0))
-        self._lost[entry.id] = (entry.epoch, start, entry.stop)
+        _, start, _ = self._lost.get(block.id, (0, block.index, 0))
+        self._lost[block.id] = (block.epoch, start, block.index + block.count)
 
-    def _unqueue(self) -> Parcel | Notice:
-        entry = self._waiting.popleft()
-        self._waiting_blocks -= isinstance(entry, Parcel)
-        self._waiting_bytes -= entry.size
-        return entry
+    def _take(self, parcel: Parcel, count: int) -> Parcel:
+        """The first blocks of the oldest entry, out of the queue."""
+        self._unqueue(parcel)
+        if count == len(parcel.blocks):
+            return parcel
+        first, rest = parcel.cut(count)
+        self._waiting.appendleft(rest)
+        self._waiting_blocks += len(rest.blocks)
+        self._waiting_bytes += rest.size
+        return first
+
+    def _unqueue(self, oldest: Parcel | Notice) -> None:
+        self._waiting.popleft()
+        self._waiting_blocks -= len(oldest.blocks) if isinstance(oldest, Parcel) else 0
+        self._waiting_bytes -= oldest.size
 
     def _say_lost(self, id: int) -> None:
         lost = self._lost.pop(id, None)
         if lost is not None:
             epoch, start, stop = lost
-            self._leaving.append(wire.encode(wire.Gap(id, epoch, start, stop, "dropped")))
+            gap = wire.Gap(id, epoch, start, stop, "dropped")
+            self._leaving.append(Notice(id, wire.encode(gap)))

@@ -38,7 +38,7 @@ CHECKED_S = 0.4
 ANSWER_FACTOR, ANSWER_BYTES = 64, 8192
 """Answers are no larger than so many times what was asked, and so much for each message."""
 
-TOPICS = wire.Announce | wire.Block | wire.Gap | wire.End | wire.Report
+TOPICS = wire.Announce | wire.Block | wire.Blocks | wire.Gap | wire.End | wire.Report
 """What is asked for by little and may be much: topics have credit, a turn has one report."""
 
 _STAGES: dict[str, Any] = {

@@ -19,6 +19,7 @@ from tests.fuzz.bystander import STREAM, signal, smooth
 from tests.fuzz.corpus import FROM_CLIENTS, FROM_DAEMON, IMU, samples
 from tests.fuzz.mutation import Mutator
 from tests.serving import Serving
+from tests.unpacked import unpacked
 
 MEAN: dict[str, Any] = {
     "corrente": 1,
@@ -71,7 +72,7 @@ class Stranger:
         raise AssertionError("no answer among very many messages")
 
     def _hear(self, frames: list[bytes]) -> wire.AnyMessage:
-        message, _ = wire.decode(frames)
+        message, payload = wire.decode(frames)
         asked = self._asked.get(message.request) if isinstance(message, wire.Opened) else None
         if asked is not None and isinstance(message, wire.Opened):
             self._streams[message.id] = Stream(
@@ -85,8 +86,9 @@ class Stranger:
                 next_index=message.next_index,
                 taken_index=message.next_index,
             )
-        elif isinstance(message, wire.Ack) and message.id in self._streams:
-            self._streams[message.id].next_index = message.next_index
+        for ack, _ in unpacked(message, payload):
+            if isinstance(ack, wire.Ack) and ack.id in self._streams:
+                self._streams[ack.id].next_index = ack.next_index
         return message
 
 

@@ -11,6 +11,7 @@ from corrente.format import Format, Items, format_of
 from corrente_pipelines import Pipeline
 from corrente_service.limits import Limits
 from corrente_service.service import Service
+from tests.unpacked import unpacked
 
 IMU = format_of((2,), rate_hz=100)
 
@@ -61,8 +62,8 @@ class Exchange:
     def deliver(self, envelopes: Iterable[Any]) -> None:
         """Puts what the service sends where it belongs."""
         for peer, frames in envelopes:
-            message, payload = wire.decode(frames)
-            self.inboxes.setdefault(peer, []).append((message, payload))
+            said = unpacked(*wire.decode(frames))
+            self.inboxes.setdefault(peer, []).extend(said)
 
 
 class Client:

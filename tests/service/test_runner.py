@@ -163,6 +163,26 @@ class BrokenPlan:
     def positions(self, states):
         return self.sound.positions(states)
 
+    def gains(self, count):
+        return self.sound.gains(count)
+
+    def signature(self, states):
+        return self.sound.signature(states)
+
+    def step_group(self, states, items, want):
+        if (items == 13).any():
+            raise ArithmeticError("thirteen")
+        return self.sound.step_group(states, items, want)
+
+    def together(self, states):
+        return self.sound.together(states)
+
+    def apart(self, states, row):
+        return self.sound.apart(states, row)
+
+    def group_positions(self, states):
+        return self.sound.group_positions(states)
+
     @property
     def formats(self):
         return self.sound.formats

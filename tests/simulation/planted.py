@@ -38,7 +38,7 @@ class ForgetsGaps(Receiving):
 class TakesTwice(Ingest):
     """Takes a block that came before once more."""
 
-    def block(self, instance: bytes, block: wire.Block, payload: memoryview) -> Stream:
+    def block(self, instance: bytes, block: wire.Block, payload: wire.Buffer) -> Stream:
         stream = self._owned(block.id, block.epoch, instance)
         if block.index < stream.next_index and not stream.is_ending:
             block = wire.Block(block.id, block.epoch, stream.next_index, block.count, block.t_ns)
@@ -84,7 +84,7 @@ class Hasty(Processing):
     """Acknowledges what arrived, done or not."""
 
     def answer(self) -> None:
-        for stream in self._due.values():
+        for stream in self._due:
             if stream.peer is not None:
                 self._send(stream.peer, wire.Ack(stream.id, stream.epoch, stream.next_index))
         super().answer()
