@@ -305,9 +305,9 @@ def _contenders(of: Filter) -> dict[str, Callable[[Filter, int], Push]]:
 
 
 def _with_mkl(of: Filter, channels: int) -> Push:
-    from mkl_fft.interfaces import scipy_fft
+    import mkl_fft
 
-    return overlap_save(scipy_fft)(of, channels)
+    return overlap_save(mkl_fft)(of, channels)
 
 
 def _debian(of: Filter, folder: Path, answer: Answer) -> dict[str, Debian]:
