@@ -28,7 +28,8 @@ class Mark:
     @property
     def holds(self) -> bool:
         """Whether the measured value lies on the right side."""
-        return self.measured <= self.bound if self.at_most else self.measured >= self.bound
+        held = self.measured <= self.bound if self.at_most else self.measured >= self.bound
+        return bool(held)
 
     def said(self) -> dict[str, Any]:
         """All of it."""
@@ -95,9 +96,10 @@ def main(measure: Callable[[Effort], Answer], text: str, seconds: float = 0.0) -
         "tables": [asdict(table) for table in answer.tables],
         "left_out": answer.left_out,
     }
+    text = json.dumps(said, indent=1, default=float)  # NumPy's numbers among them
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(said, indent=1) + "\n")
-    print(json.dumps(said) if given.json else markdown(said))
+    (FOLDER / f"{name}.json").write_text(text + "\n")
+    print(text if given.json else markdown(json.loads(text)))
 
 
 def markdown(said: Mapping[str, Any]) -> str:

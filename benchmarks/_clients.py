@@ -2,15 +2,15 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
 import numpy as np
 
 from benchmarks._load import AHEAD, ITEMS, RATE_HZ, SIZE, TOPICS
-from corrente import Publisher, Subscriber
+from corrente import Publisher, Subscriber, Timeout
 
 processes = multiprocessing.get_context("spawn")
 
@@ -23,33 +23,28 @@ def block(channels: int) -> np.ndarray:
 
 def rate(address: str, streams: int, channels: int, warm_s: float, seconds: float) -> float:
     """Blocks per second from a publisher to a subscriber, both as fast as they are let."""
-    stop = processes.Event()
+    stop, over = processes.Event(), processes.Event()
     here, there = processes.Pipe(duplex=False)
-    subscriber = processes.Process(
-        target=_count, args=(address, channels, warm_s, seconds, there), daemon=True
-    )
-    publisher = processes.Process(
-        target=_publish, args=(address, streams, channels, stop), daemon=True
-    )
-    with running(subscriber):
+    subscriber = (_count, address, channels, warm_s, seconds, there, over)
+    with running(over, *subscriber):
         assert here.recv() == "subscribed"
-        with running(publisher):
+        with running(stop, _publish, address, streams, channels, stop):
             assert here.poll(warm_s + seconds + 60), "the subscriber got nothing"
             per_s: float = here.recv()
-            stop.set()
-            publisher.join(10)
     return per_s
 
 
 @contextmanager
-def running(process: multiprocessing.process.BaseProcess) -> Iterator[None]:
-    """The process, from its start until it is killed."""
+def running(stop: Event, work: Callable[..., None], *arguments: object) -> Iterator[None]:
+    """The work in a process of its own; in the end it is told to stop, and waited for."""
+    process = processes.Process(target=work, args=arguments)
     process.start()
     try:
         yield
     finally:
+        stop.set()
+        process.join(30)
         process.kill()
-        process.join()
 
 
 def _publish(address: str, count: int, channels: int, stop: Event) -> None:
@@ -61,22 +56,23 @@ def _publish(address: str, count: int, channels: int, stop: Event) -> None:
                 stream.send(items)
 
 
-def _count(address: str, channels: int, warm_s: float, seconds: float, there: Connection) -> None:
-    """Compares what comes while it warms up, then counts."""
+def _count(
+    address: str, channels: int, warm_s: float, seconds: float, there: Connection, over: Event
+) -> None:
+    """Compares what comes while it warms up, then counts, then takes what is left."""
     items = block(channels).astype(float)
     expected = sum(np.roll(items, k - AHEAD, axis=0) for k in range(SIZE)) / SIZE
     with Subscriber(address, TOPICS, policy="wait", queue=4096) as subscriber:
         there.send("subscribed")
-        blocks = iter(subscriber)
-        next(blocks)
+        next(subscriber)
         start = time.monotonic()
         while time.monotonic() < start + warm_s:
-            came = next(blocks)
+            came = next(subscriber)
             if came.index:  # before the first item of all there was nothing
                 at = (came.index + np.arange(len(came.data))) % ITEMS
                 assert np.allclose(came.data, expected[at], atol=1e-5), "the mean is wrong"
         count = 0
         start = time.monotonic()
         while (now := time.monotonic()) < start + seconds:
-            count += len(next(blocks).data)
+            count += len(next(subscriber).data)
         there.send(count / ITEMS / (now - start))

@@ -45,7 +45,8 @@ def daemon(*specs: dict[str, object]) -> Iterator[tuple[str, Process]]:
     """`corrente serve` over those specs (the moving average, without any): address and process."""
     with TemporaryDirectory() as name:
         folder = write_specs(Path(name), *(specs or (SPEC,)))
-        with Serving(folder, "--set", "limits.streams=16384") as serving:
+        settings = {"CORRENTE_LOG_LEVEL": "warning", "CORRENTE_LIMITS_STREAMS": "16384"}
+        with Serving(folder, **settings) as serving:
             yield serving.address, Process(serving.process.pid)
 
 
