@@ -42,10 +42,11 @@ class Course(NamedTuple):
 
 def measure(effort: Effort) -> Answer:
     """A row for each pace."""
+    seconds = max(3.0, effort.scaled(effort.seconds))
     rows: list[list[str | float]] = []
     marks = []
     for pace in PACES:
-        course = paced(pace, max(3.0, effort.scaled(effort.seconds)))
+        course = paced(pace, seconds)
         sent = np.percentile(course.from_send, QUANTILES)
         due = np.percentile(course.from_due, QUANTILES)
         rows.append([f"{pace:,}", course.per_s, *sent, *due])
@@ -55,7 +56,7 @@ def measure(effort: Effort) -> Answer:
             marks.append(Mark("20,000 blocks/s, the pace is kept", 0.99 * pace, course.per_s, "/s"))
     head = ["blocks/s due", "reached", "p50 ms", "p99 ms", "worst ms"]
     head += ["p50 ms from due", "p99 ms from due", "worst ms from due"]
-    return Answer([Table(f"At a pace, {effort.seconds:.0f} s each", head, rows)], marks)
+    return Answer([Table(f"At a pace, {seconds:.0f} s each", head, rows)], marks)
 
 
 def paced(pace: int, seconds: float) -> Course:
@@ -95,7 +96,7 @@ def _course(
     was_sent = sent_ns > 0
     assert (came_ns[was_sent] > 0).all(), "a block did not come"
     due_ns = begun_ns + np.arange(len(sent_ns)) * 1_000_000_000 // pace
-    counted = was_sent & (due_ns > begun_ns + LEFT_OUT_S * 1e9)
+    counted = was_sent & (sent_ns > begun_ns + LEFT_OUT_S * 1e9)
     span_s = (came_ns[counted].max() - sent_ns[counted].min()) / 1e9
     return Course(
         counted.sum() / span_s,
