@@ -67,7 +67,7 @@ class Effort:
 
 
 def main(measure: Callable[[Effort], Answer], text: str, seconds: float = 0.0) -> None:
-    """Measures, saves `build/bench/NAME.json`, and prints the tables.
+    """Measures, saves `build/bench/NAME.json` (`NAME.quick.json`), and prints the tables.
 
     `text` is the module's docstring; `seconds`, where not 0, is the default of `--seconds`.
     """
@@ -98,7 +98,7 @@ def main(measure: Callable[[Effort], Answer], text: str, seconds: float = 0.0) -
     }
     text = json.dumps(said, indent=1, default=float)  # NumPy's numbers among them
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(text + "\n")
+    (FOLDER / f"{name}{'.quick' if effort.quick else ''}.json").write_text(text + "\n")
     print(text if given.json else markdown(json.loads(text)))
 
 
@@ -133,8 +133,6 @@ def marks_table(marks: Sequence[Mapping[str, Any]]) -> str:
 
 def number(value: float) -> str:
     """With three digits that count, or whole from a hundred on."""
-    if value != value:
-        return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -3,14 +3,14 @@
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
 import numpy as np
 
 from benchmarks._load import AHEAD, ITEMS, RATE_HZ, SIZE, TOPICS
-from corrente import Publisher, Subscriber, Timeout
+from corrente import Publisher, Subscriber
 
 processes = multiprocessing.get_context("spawn")
 
@@ -25,8 +25,7 @@ def rate(address: str, streams: int, channels: int, warm_s: float, seconds: floa
     """Blocks per second from a publisher to a subscriber, both as fast as they are let."""
     stop, over = processes.Event(), processes.Event()
     here, there = processes.Pipe(duplex=False)
-    subscriber = (_count, address, channels, warm_s, seconds, there, over)
-    with running(over, *subscriber):
+    with running(over, _count, address, channels, warm_s, seconds, there):
         assert here.recv() == "subscribed"
         with running(stop, _publish, address, streams, channels, stop):
             assert here.poll(warm_s + seconds + 60), "the subscriber got nothing"
@@ -56,12 +55,10 @@ def _publish(address: str, count: int, channels: int, stop: Event) -> None:
                 stream.send(items)
 
 
-def _count(
-    address: str, channels: int, warm_s: float, seconds: float, there: Connection, over: Event
-) -> None:
-    """Compares what comes while it warms up, then counts, then takes what is left."""
+def _count(address: str, channels: int, warm_s: float, seconds: float, there: Connection) -> None:
+    """Compares what comes while it warms up, then counts."""
     items = block(channels).astype(float)
-    expected = sum(np.roll(items, k - AHEAD, axis=0) for k in range(SIZE)) / SIZE
+    expected = np.mean([np.roll(items, k - AHEAD, axis=0) for k in range(SIZE)], axis=0)
     with Subscriber(address, TOPICS, policy="wait", queue=4096) as subscriber:
         there.send("subscribed")
         next(subscriber)

@@ -6,22 +6,27 @@ it gives for the items, float32 of one channel; `{}` filters them again and says
 """
 
 import ctypes
-import glob
 import json
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+Run = Callable[[], tuple[float, int, Any]]
+"""Filters all items; gives the seconds, how many items, and what came out."""
 
-def gnuradio(taps, items):
+
+def gnuradio(taps: Any, items: Any) -> Run:
     """`gr::filter::kernel::fft_filter_fff` itself, the C++ object inside the block of that name.
 
     Its Python binding takes a single float for an array, so it is called by its symbols. It wants
     multiples of its block: the items it gets are that many whole blocks.
     """
-    library = ctypes.CDLL(sorted(glob.glob("/usr/lib/*/libgnuradio-filter.so.*"))[0])
+    library = ctypes.CDLL(sorted(map(str, Path("/usr/lib").glob("*/libgnuradio-filter.so.*")))[0])
     this = ctypes.create_string_buffer(4096)
     first, last = taps.ctypes.data, taps.ctypes.data + taps.nbytes
     vector = (ctypes.c_void_p * 3)(first, last, last)
@@ -37,7 +42,7 @@ def gnuradio(taps, items):
     work.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
     out = np.zeros(len(items) // block * block, np.float32)
 
-    def run():
+    def run() -> tuple[float, int, Any]:
         start = time.perf_counter()
         work(this, len(out), items.ctypes.data, out.ctypes.data)
         return time.perf_counter() - start, len(out), out
@@ -45,7 +50,7 @@ def gnuradio(taps, items):
     return run
 
 
-def gstreamer(taps, items):
+def gstreamer(taps: Any, items: Any) -> Run:
     """`audiofirfilter`, in its default form (FFT), from a file to nowhere."""
     import gi
 
@@ -57,7 +62,7 @@ def gstreamer(taps, items):
     source, sink = "/dev/shm/corrente-bench-in", "/dev/shm/corrente-bench-out"
     items.tofile(source)
 
-    def play(end):
+    def play(end: str) -> float:
         line = Gst.parse_launch(
             f"filesrc location={source} blocksize=65536 ! rawaudioparse format=pcm "
             f"pcm-format=f32le sample-rate=48000 num-channels=1 ! audiofirfilter name=fir ! {end}"
@@ -79,16 +84,17 @@ def gstreamer(taps, items):
     play(f"filesink location={sink}")
     out = np.fromfile(sink, np.float32)
 
-    def run():
+    def run() -> tuple[float, int, Any]:
         return play("fakesink sync=false"), len(items), out
 
     return run
 
 
-def main():
-    run = None
+def main() -> None:
+    run: Run | None = None
     for line in sys.stdin:
         asked = json.loads(line)
+        said: dict[str, float]
         if "peer" in asked:
             prepare = {"gnuradio": gnuradio, "gstreamer": gstreamer}[asked["peer"]]
             run = prepare(np.load(asked["taps"]), np.load(asked["items"]))
@@ -96,6 +102,7 @@ def main():
             np.save(asked["out"], out)
             said = {"items": count}
         else:
+            assert run is not None
             said = {"seconds": run()[0]}
         print(json.dumps(said), flush=True)
 

@@ -1,7 +1,8 @@
 """A graph of ezmsg: source, ezmsg-sigproc's filter, sink; one process or one for each of the three.
 
-`python _ezmsg.py PROCESSES CHANNELS SECONDS` prints blocks per second, and whether the mean was right. The source yields one
-message again and again, which costs it nothing; the sink takes messages without a copy.
+`python _ezmsg.py PROCESSES CHANNELS SECONDS` prints blocks per second, and whether the mean was
+right. The source yields one message again and again, which costs it nothing; the sink takes it
+without a copy.
 """
 
 import json

@@ -36,9 +36,7 @@ def machine() -> dict[str, str]:
 def versions() -> dict[str, str]:
     """Of each package and peer, or that it is not installed."""
     found = {name: _version(name) for name in PACKAGES}
-    found["timeflux"] = _said(
-        [str(TIMEFLUX), "-c", "import timeflux; print(timeflux.__version__)"]
-    )
+    found["timeflux"] = _said([str(TIMEFLUX), "-c", "import timeflux; print(timeflux.__version__)"])
     found["GNU Radio"] = _said([DEBIAN, "-c", "from gnuradio import gr; print(gr.version())"])
     found["GStreamer"] = _said(["gst-launch-1.0", "--version"]).split("version ")[-1]
     return found

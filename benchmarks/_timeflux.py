@@ -1,7 +1,8 @@
 """A graph of timeflux: source, filter, sink, run by its own scheduler in one process.
 
-`python _timeflux.py CHANNELS SECONDS` prints blocks per second, and whether the mean was right. The source sets the same frame
-again and again; the filter is a node as its users write them, around `lfilter` with its state.
+`python _timeflux.py CHANNELS SECONDS` prints blocks per second, and whether the mean was right.
+The source sets the same frame again and again; the filter is a node as its users write them, around
+`lfilter` with its state.
 """
 
 import json

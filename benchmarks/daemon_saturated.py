@@ -35,7 +35,7 @@ def measure(effort: Effort) -> Answer:
         load.close()
     low, middle, high = quantiles(spent_us, n=4)
     head = ["", "median", "spread"]
-    rows = [
+    rows: list[list[str | float]] = [
         ["daemon's processor, µs per block", middle, f"{(high - low) / middle:.0%}"],
         ["blocks/s", median(rates), ""],
         ["million samples/s", 256 * median(rates) / 1e6, ""],

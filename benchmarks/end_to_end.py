@@ -7,15 +7,15 @@ A moving average of 16 over blocks of 256 float32 items, saturated, nothing drop
 2. **One stream of 1,000 channels**: they tick together, so that one message carries a block of
    each. Counted in blocks of 256 samples, too, 1,000 to a message.
 
-- **corrente**: `Publisher`, `corrente serve` and `Subscriber`, three processes, tcp, `policy: wait`.
+- **corrente**: `Publisher`, `corrente serve` and `Subscriber`: three processes, tcp, `wait`.
 - **ezmsg**: source, `Filter` of ezmsg-sigproc and sink: three processes (shared memory between
   them), and all in one (references handed on). A filter forgets its past when another stream's
   message comes, so the first load is one stream's messages one after the other: that is the best
   case for it, a thousand filters are not needed. The source yields the same message again and
   again; the sink takes it without a copy.
-- **timeflux**: source, a filter node around `lfilter`, sink, in one graph in one process, run by its
-  scheduler flat out; float64, as its frames are. Its other form joins processes by PUB and SUB,
-  which drop.
+- **timeflux**: source, a filter node around `lfilter`, sink, in one graph in one process, run
+  by its scheduler flat out; float64, as its frames are. Its other form joins processes by PUB and
+  SUB, which drop.
 
 What comes out is compared with the mean in the first second, then counted.
 """

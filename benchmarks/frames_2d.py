@@ -23,6 +23,7 @@ from corrente_pipelines import Pipeline
 
 Frame = NDArray[Any]
 Work = Callable[[], Frame]
+Stages = Mapping[str, Mapping[str, Any]]
 
 OURS, OPENCV, SCIPY = "corrente", "OpenCV", "scipy.ndimage"
 SIZES = {"640x480": (480, 640), "1920x1080": (1080, 1920)}
@@ -34,7 +35,7 @@ MODE = "nearest"
 class Case(NamedTuple):
     """The same work said to each contender, and what it should give."""
 
-    stages: Mapping[str, Mapping[str, Any]]
+    stages: Stages
     items: Frame
     """What ours is given: frames, time on axis 0, pushed one by one."""
     expected: Frame
@@ -129,7 +130,7 @@ def chain(shape: tuple[int, int]) -> Case:
             smooth = ndimage.correlate1d(smooth, _gaussian(np.float64), axis, mode=MODE)
         return _scipy_prewitt(smooth)
 
-    stages = {
+    stages: Stages = {
         "smooth": {"op": "moving_average", "size": 3, "pad": PAD},
         "blurred": {"op": "gaussian", "size": 40, "sigma": 8, "pad": PAD},
         "gradients": {"op": "prewitt", "pad": PAD},
@@ -151,7 +152,7 @@ def gabor(shape: tuple[int, int]) -> Case:
 
     # Direct sums of 4 x 961 products for each pixel would take minutes.
     exact = [cv2.filter2D(frame.astype(float), -1, _gabor(a), borderType=BORDER) for a in ANGLES]
-    stages = {"bank": {"op": "gabor", "size": 31, "wavelength": 8, "pad": PAD}}
+    stages: Stages = {"bank": {"op": "gabor", "size": 31, "wavelength": 8, "pad": PAD}}
     return Case(stages, frame[np.newaxis], np.stack(exact, axis=2), {OPENCV: opencv})
 
 
@@ -165,7 +166,7 @@ def box(shape: tuple[int, int]) -> Case:
     def scipy(dtype: type = np.float32) -> Frame:
         return np.asarray(ndimage.uniform_filter(frame, 3, output=dtype, mode=MODE))
 
-    stages = {"smooth": {"op": "moving_average", "size": 3, "pad": PAD}}
+    stages: Stages = {"smooth": {"op": "moving_average", "size": 3, "pad": PAD}}
     return Case(stages, frame[np.newaxis], scipy(np.float64), {OPENCV: opencv, SCIPY: scipy})
 
 
@@ -181,7 +182,7 @@ def gaussian(shape: tuple[int, int]) -> Case:
         tall = ndimage.correlate1d(frame, weights, 0, output=dtype, mode=MODE)
         return np.asarray(ndimage.correlate1d(tall, weights, 1, mode=MODE))
 
-    stages = {"blurred": {"op": "gaussian", "size": 40, "sigma": 8, "pad": PAD}}
+    stages: Stages = {"blurred": {"op": "gaussian", "size": 40, "sigma": 8, "pad": PAD}}
     return Case(stages, frame[np.newaxis], scipy(np.float64), {OPENCV: opencv, SCIPY: scipy})
 
 
@@ -189,7 +190,7 @@ def prewitt(shape: tuple[int, int]) -> Case:
     """Both of Prewitt's kernels and the magnitude, of float32."""
     frame = _pixels(shape).astype(np.float32)
     across, down, out = (np.empty(shape, np.float32) for _ in range(3))
-    stages = {"gradients": {"op": "prewitt", "pad": PAD}, "edges": {"op": "magnitude"}}
+    stages: Stages = {"gradients": {"op": "prewitt", "pad": PAD}, "edges": {"op": "magnitude"}}
     others: dict[str, Work] = {
         OPENCV: lambda: _prewitt(frame, across, down, out),
         SCIPY: lambda: _scipy_prewitt(frame),
@@ -209,7 +210,7 @@ def mask(shape: tuple[int, int]) -> Case:
         cv2.threshold(length, 2, 1, cv2.THRESH_BINARY, dst=out)
         return out
 
-    stages = {"length": {"op": "magnitude"}, "mask": {"op": "threshold", "level": 2}}
+    stages: Stages = {"length": {"op": "magnitude"}, "mask": {"op": "threshold", "level": 2}}
     expected = (np.sqrt(np.square(pair).sum(axis=2)) > 2).astype(float)
     return Case(stages, pair[np.newaxis], expected, {OPENCV: opencv})
 
@@ -218,15 +219,18 @@ def pool(shape: tuple[int, int]) -> Case:
     """relu, then the largest of 2x2, of float32."""
     frame = _pixels(shape).astype(np.float32) - 128
     height, width = shape[0] // 2, shape[1] // 2
-    rows = np.empty((height, shape[1]), np.float32)
+    rows, zeros = (
+        np.empty((height, shape[1]), np.float32),
+        np.zeros((height * width, 1), np.float32),
+    )
 
     def opencv() -> Frame:
         cv2.max(frame[::2], frame[1::2], dst=rows)
         pooled = cv2.reduce(rows.reshape(-1, 2), 1, cv2.REDUCE_MAX)
-        return np.asarray(cv2.max(pooled, 0, dst=pooled)).reshape(height, width)
+        return np.asarray(cv2.max(pooled, zeros, dst=pooled)).reshape(height, width)
 
     tiles = np.maximum(frame, 0).reshape(height, 2, width, 2)
-    stages = {"positive": {"op": "relu"}, "pooled": {"op": "max_pool", "size": 2}}
+    stages: Stages = {"positive": {"op": "relu"}, "pooled": {"op": "max_pool", "size": 2}}
     return Case(stages, frame[np.newaxis], tiles.max(axis=(1, 3)), {OPENCV: opencv})
 
 
@@ -240,9 +244,9 @@ def over_time(shape: tuple[int, int]) -> Case:
     def opencv() -> Frame:
         cv2.add(total, frame, dst=total, dtype=cv2.CV_32F)
         cv2.subtract(total, frame, dst=total, dtype=cv2.CV_32F)
-        return np.asarray(cv2.multiply(total, 1 / 16, dst=out))
+        return np.multiply(total, np.float32(1 / 16), out=out)
 
-    stages = {"mean": {"op": "moving_average", "size": 16, "over": "time"}}
+    stages: Stages = {"mean": {"op": "moving_average", "size": 16, "over": "time"}}
     return Case(stages, frames, frame.astype(float), {OPENCV: opencv})
 
 
@@ -283,7 +287,8 @@ def _prewitt(frame: Frame, across: Frame, down: Frame, out: Frame) -> Frame:
 
 def _scipy_prewitt(frame: Frame) -> Frame:
     """scipy's has the opposite sign, which a magnitude does not show."""
-    return np.hypot(ndimage.prewitt(frame, 0, mode=MODE), ndimage.prewitt(frame, 1, mode=MODE))
+    across, down = (ndimage.prewitt(frame, axis, mode=MODE) for axis in (0, 1))
+    return np.asarray(np.hypot(across, down))
 
 
 def _gabor(angle: float) -> Frame:

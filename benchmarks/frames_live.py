@@ -24,6 +24,7 @@ from benchmarks._clients import processes, running
 from benchmarks._contest import say
 from benchmarks._load import daemon
 from corrente import Closed, Publisher, Subscriber, Timeout
+from corrente.wire import Policy
 
 SENSOR_RATE_HZ = 100.0
 FRAME_RATE_HZ = 30.0
@@ -172,7 +173,8 @@ def _film(address: str, name: str, case: Case, stop: Event) -> None:
 
 
 def _view(address: str, name: str, case: Case, count: Any, stop: Event) -> None:
-    policy, queue = ("wait", 4) if case.rate_hz is None else ("drop", 1)
+    policy: Policy = "wait" if case.rate_hz is None else "drop"
+    queue = 4 if policy == "wait" else 1
     topic = f"{name}/edges/edges"
     with Subscriber(address, topic, policy=policy, queue=queue, timeout_s=0.5) as subscriber:
         while not stop.is_set():

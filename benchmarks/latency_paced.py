@@ -52,7 +52,9 @@ def measure(effort: Effort) -> Answer:
         rows.append([f"{pace:,}", course.per_s, *sent, *due])
         say(f"  {pace:,}/s: {course.per_s:,.0f} reached, p50 {sent[0]:.2f} ms, p99 {sent[1]:.2f}")
         if pace == 20_000:
-            marks.append(Mark("20,000 blocks/s, publish to receive, p99", 5.0, sent[1], " ms", True))
+            marks.append(
+                Mark("20,000 blocks/s, publish to receive, p99", 5.0, sent[1], " ms", True)
+            )
             marks.append(Mark("20,000 blocks/s, the pace is kept", 0.99 * pace, course.per_s, "/s"))
     head = ["blocks/s due", "reached", "p50 ms", "p99 ms", "worst ms"]
     head += ["p50 ms from due", "p99 ms from due", "worst ms from due"]

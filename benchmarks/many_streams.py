@@ -37,7 +37,7 @@ def measure(effort: Effort) -> Answer:
         count: median(more / least for more, least in zip(spent[count], spent[fewest], strict=True))
         for count in COUNTS
     }
-    rows = [
+    rows: list[list[str | float]] = [
         [f"{count:,}", median(spent[count]), f"{growths[count]:.2f}", median(rates[count])]
         for count in COUNTS
     ]

@@ -26,7 +26,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def with_lfilter(of: Filter, channels: int) -> Push:
     return push
 
 
-def with_uniform_filter1d(of: Filter, channels: int) -> Push:
+def with_uniform_filter1d(of: Filter, _channels: int) -> Push:
     return lambda block: np.asarray(uniform_filter1d(block, of.size, axis=0, mode="constant"))
 
 
@@ -170,7 +170,7 @@ def overlap_save(fft: Any) -> Callable[[Filter, int], Push]:
     return made
 
 
-def with_ezmsg(of: Filter, channels: int) -> Push:
+def with_ezmsg(of: Filter, _channels: int) -> Push:
     from ezmsg.sigproc.filter import FilterCoefficients, FilterSettings, FilterTransformer
     from ezmsg.util.messages.axisarray import AxisArray
 
@@ -237,10 +237,8 @@ def measure(effort: Effort) -> Answer:
                     answer.left_out.append(f"{of.title} ({error})".replace("\n", " "))
                     break
                 block = noise(n, channels)
-                timed = {name: local(lambda push=push: push(block)) for name, push in pushes}
-                timed |= {
-                    name: peer.scaled(channels * n) for name, peer in debian.items()
-                }
+                timed = {name: local(partial(push, block)) for name, push in pushes}
+                timed |= {name: peer.scaled(channels * n) for name, peer in debian.items()}
                 found[of.title, channels, n] = contest(timed, effort.scaled(4))
             for peer in debian.values():
                 peer.close()
