@@ -39,14 +39,15 @@ class Times:
         return median(one / other for one, other in pairs)
 
 
-def local(work: Callable[[], object]) -> Timed:
-    """Work of this process, timed by it."""
+def local(work: Callable[[], object], least: int = 1) -> Timed:
+    """Work of this process, timed by it; done `least` times at least, and scaled to the count."""
 
     def timed(count: int) -> float:
+        done = max(count, least)
         start = time.perf_counter()
-        for _ in range(count):
+        for _ in range(done):
             work()
-        return time.perf_counter() - start
+        return (time.perf_counter() - start) * count / done
 
     return timed
 

@@ -26,7 +26,8 @@ def gnuradio(taps: Any, items: Any) -> Run:
     Its Python binding takes a single float for an array, so it is called by its symbols. It wants
     multiples of its block: the items it gets are that many whole blocks.
     """
-    library = ctypes.CDLL(sorted(map(str, Path("/usr/lib").glob("*/libgnuradio-filter.so.*")))[0])
+    files = sorted(map(str, Path("/usr/lib").glob("*/libgnuradio-filter.so.*")))
+    library = ctypes.CDLL(files[0] if files else "libgnuradio-filter.so")
     this = ctypes.create_string_buffer(4096)
     first, last = taps.ctypes.data, taps.ctypes.data + taps.nbytes
     vector = (ctypes.c_void_p * 3)(first, last, last)
