@@ -27,7 +27,7 @@ def machine() -> dict[str, str]:
     return {
         "processor": f"{model[1] if model else platform.processor()} ({', '.join(wide)})",
         "cores": str(os.cpu_count()),
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }

@@ -65,7 +65,7 @@ def measure(effort: Effort) -> Answer:
             answer.marks.append(Mark(f"{title}, end to end", 80_000, median(rates[OURS]), "/s"))
             if EZMSG in rates:
                 ratio = _ratio(OURS, EZMSG, rates)
-                answer.marks.append(Mark(f"{title}: ours takes", 15, ratio, "x ezmsg's blocks"))
+                answer.marks.append(Mark(f"{title}, beside {EZMSG}", 15, ratio, "x its blocks"))
     return answer
 
 

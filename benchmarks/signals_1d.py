@@ -167,7 +167,7 @@ def _rows(of: Filter, found: Mapping[tuple[str, int, int], Times]) -> Table | No
     best = []
     for times, _ in cases:
         fastest = min(times.rounds.keys() - {OURS, *FROM_DEBIAN}, key=times.median)
-        best.append(f"{times.ratio(fastest, OURS):.2f} ({fastest})")
+        best.append(f"{times.ratio(fastest, OURS):.2f}")
     rows.append(["*best Python peer over ours*", *best])
     head = ["ns per sample and channel", *(f"{c} x {_short(n)}" for c, n in shapes)]
     return Table(of.title, head, rows)
