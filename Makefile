@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 TRAINABLE := .venv/trainable
+PEERS := build/peers
+DEBIAN_PEERS := gnuradio gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+	gir1.2-gstreamer-1.0 python3-gi
 
 .PHONY: install install-train demo test test-long bench check format models docs clean
 
@@ -32,8 +35,22 @@ test: $(INSTALLED)
 test-long: $(TRAINABLE)
 	$(BIN)/pytest -m long
 
-bench: $(INSTALLED)
+# Asks every question beside the peers, and writes docs/benchmarks.md: about 25 minutes.
+bench: $(PEERS)
 	$(BIN)/python -m benchmarks
+
+# Whom we are measured against. Who cannot be installed is left out, and the page says so. mkl_fft
+# (BSD) brings Intel's MKL, free but not open, so it is nobody's requirement; timeflux pins a networkx
+# that others cannot work with.
+$(PEERS): $(INSTALLED)
+	$(BIN)/pip install -q --group bench
+	$(BIN)/pip install -q mkl_fft || echo 'mkl_fft is left out'
+	test -x build/timeflux/bin/python || $(PYTHON) -m venv build/timeflux
+	build/timeflux/bin/pip install -q timeflux || echo 'timeflux is left out'
+	dpkg -s $(DEBIAN_PEERS) > /dev/null 2>&1 \
+		|| { apt-get -q update && apt-get -q install -y --no-install-recommends $(DEBIAN_PEERS); } \
+		|| echo 'GNU Radio and GStreamer are left out: apt-get may not install them here'
+	touch $@
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -5,8 +5,6 @@ one whose process is stopped (`stopped`), in turns. Publisher, daemon and subscr
 of their own.
 """
 
-import argparse
-import json
 import multiprocessing
 import os
 import signal
@@ -22,12 +20,15 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from benchmarks._answer import Answer, Effort, Table, main
+from benchmarks._contest import say
 from corrente import NoPipeline, Publisher, Subscriber
 from tests.process import Process
 from tests.serving import Serving
 
 FRAME = (1000, 1000)
 FRAMES = 1000
+ROUNDS = 7
 TOPIC = "cam/1"
 NEIGHBOURS = ("nobody", "idle", "stopped")
 
@@ -42,28 +43,28 @@ class Measured(NamedTuple):
     cpu_s: float
 
 
-def main() -> None:
-    """Measures in turns, and prints the medians as JSON."""
-    parser = argparse.ArgumentParser(prog="benchmarks.stalled_subscriber", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    given = parser.parse_args()
+def measure(effort: Effort) -> Answer:
+    """Measures in turns; a row for each neighbour."""
     found: dict[str, list[Measured]] = {name: [] for name in NEIGHBOURS}
-    for k in range(given.rounds):
+    for k in range(1 if effort.quick else ROUNDS):
+        say(f"  round {k + 1}")
         for name in NEIGHBOURS[k % 3 :] + NEIGHBOURS[: k % 3]:
             found[name].append(_measure(name))
-    said = {"question": "stalled_subscriber", "cores": os.cpu_count(), "rounds": given.rounds}
-    print(json.dumps(said | {name: _say(of, found["nobody"]) for name, of in found.items()}))
+    rows = [_row(name, of, found["nobody"]) for name, of in found.items()]
+    head = ["beside it", "MB/s", "of that alone", "daemon's processor, s", "grown by at most, MB"]
+    return Answer([Table("1 GB of frames to a subscriber", head, rows)])
 
 
-def _say(of: list[Measured], alone: list[Measured]) -> dict[str, float]:
-    """Medians; `of_alone` is that of the rate over the rate alone in the same round."""
+def _row(name: str, of: list[Measured], alone: list[Measured]) -> list[str | float]:
+    """Medians; the ratio is that of the rate over the rate alone in the same round."""
     ratios = [one.rate / other.rate for one, other in zip(of, alone, strict=True)]
-    return {
-        "rate": round(median(one.rate for one in of)),
-        "of_alone": round(median(ratios), 3),
-        "daemon_cpu_s": round(median(one.cpu_s for one in of), 2),
-        "grown_at_most": round(max(one.grown for one in of)),
-    }
+    return [
+        name,
+        median(one.rate for one in of),
+        f"{median(ratios):.2f}",
+        median(one.cpu_s for one in of),
+        max(one.grown for one in of),
+    ]
 
 
 def _measure(neighbour: str) -> Measured:
@@ -139,4 +140,4 @@ def _stopped(address: str, there: Connection) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)
