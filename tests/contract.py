@@ -9,11 +9,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from corrente.format import AnyBlock, Events, Format, FormatError, Items
+from corrente_pipelines import rewrites
 from corrente_pipelines import state as stored
 from corrente_pipelines.blocks import concatenate, data, events, nothing
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Operator, State
 from corrente_pipelines.operators import OPERATORS
+from corrente_pipelines.operators.fir import Fir
 from corrente_pipelines.plan import Plan
+from corrente_pipelines.rewrites.form import Form
 from corrente_pipelines.step import Step
 
 FORMATS = (
@@ -60,6 +63,25 @@ def cases() -> Iterator[tuple[Operator, Format]]:
                 formats = [format] * example.arity
                 if fits(example, *formats):
                     yield example.prepared(*formats), format
+
+
+def forms() -> Iterator[tuple[Operator, Format]]:
+    """Every other way to compute an operator, for the examples that have some, and longer ones."""
+    filters = [
+        Fir(low_hz=0.1, taps=49, max_delay=20),
+        Fir(band_hz=(0.1, 0.3), taps=50, pad="edge"),
+        Fir(high_hz=0.2, taps=33, pad="valid", max_delay=200),
+        Fir(low_hz=0.02, taps=300, max_delay=40, pad="edge"),
+        Fir(low_hz=0.02, taps=129, max_delay=31),
+        Fir(low_hz=0.02, taps=128, max_delay=31, pad="valid"),
+    ]
+    for format in (format for format in FORMATS if format.kind == "signal"):
+        for operator in filters:
+            for form in rewrites.forms(operator.prepared(format))[1:]:
+                yield form, format
+    for example, format in cases():
+        for form in rewrites.forms(example)[1:]:
+            yield form, format
 
 
 @st.composite
@@ -331,7 +353,10 @@ def check_shape(format: Format, y: AnyBlock) -> None:
 def check_operator(
     operator: Operator, format: Format, x: list[AnyBlock], blocks: list[slice], middle: int
 ) -> None:
-    """The whole contract, for one signal, one way to cut it and one index to begin at."""
+    """The whole contract, for one signal, one way to cut it and one index to begin at.
+
+    A form that waits for frames may give an output earlier than at its delay, as plans may.
+    """
     formats = [format] * operator.arity
     out = operator.output(*formats)
     whole = stream(operator, format, x, [slice(None)])
@@ -344,7 +369,8 @@ def check_operator(
     stride = out.stride / format.stride
     shift = (out.origin - format.origin) / format.stride
     complete = (len(x[0]) - 1 - operator.delay(*formats) - shift) / stride
-    assert len(at_once) == max(0, floor(complete) + 1)
+    least = max(0, floor(complete) + 1)
+    assert len(at_once) >= least if isinstance(operator, Form) else len(at_once) == least
 
     rest = [signal[middle:] for signal in x]
     late = stream(operator, format, rest, [slice(None)], index=middle)

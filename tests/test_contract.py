@@ -39,6 +39,15 @@ DRAWN = 15
 TESTS = [case for case in CASES for _ in range(ceil(EXAMPLES / DRAWN / CASES_OF[type(case[0])]))]
 
 
+FORMS = list(contract.forms())
+
+
+def _way(value: Operator | Format) -> str:
+    if isinstance(value, Format):
+        return f"{value.kind} {value.shape} {value.dtype}"
+    return f"{value.name} {value.algorithm()}"
+
+
 def check(data: st.DataObject, operator: Operator, format: Format) -> None:
     x = data.draw(contract.signals(format, operator.arity))
     blocks = data.draw(contract.cuts(len(x[0])))
@@ -53,6 +62,15 @@ def test_any_chunking_and_any_start_is_the_whole_and_the_definition(
     operator: Operator, format: Format, data: st.DataObject
 ) -> None:
     check(data, operator, format)
+
+
+@pytest.mark.parametrize(("form", "format"), FORMS, ids=_way)
+@settings(max_examples=DRAWN, deadline=None)
+@given(data=st.data())
+def test_any_other_way_to_compute_an_operator_keeps_its_contract(
+    form: Operator, format: Format, data: st.DataObject
+) -> None:
+    check(data, form, format)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -153,6 +153,10 @@ class Operator(BaseModel):
         """How outputs are computed, in two or three words."""
         return "item by item"
 
+    def cost_ns(self, *formats: Format) -> float:
+        """A model of what an item takes, for who chooses between several ways to compute it."""
+        return 0.0
+
     def weights(self, *formats: Format) -> Weights | None:
         """What it correlates with; None where an output is no sum of products with a kernel."""
         return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from corrente.format import AnyBlock, Format, Items, format_of
 from corrente_pipelines.blocks import concatenate, data
+from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_pipelines.document import Document, read
 from corrente_pipelines.errors import SpecError
 from corrente_pipelines.gap import rule
@@ -76,22 +77,23 @@ class Pipeline:
         }
         return replace(self, spec=self.spec.model_copy(update={"stages": stages}))
 
-    def plan(self, format: Format) -> Plan:
+    def plan(self, format: Format, choice: Choice = BY_MODEL) -> Plan:
         """The plan for streams of that format; raises `SpecError` where they do not fit.
 
-        It is a value: streams of one format share it.
+        `choice` says what it goes by where a stage can be computed in several ways: a model, or
+        the `algorithms` of another plan. A plan is a value: streams of one format share it.
         """
-        return self._plans(format)
+        return self._plans(format) if choice is BY_MODEL else self._planned(format, choice)
 
     @cached_property
     def _plans(self) -> Callable[[Format], Plan]:
         return lru_cache(KEPT_PLANS)(self._planned)
 
-    def _planned(self, format: Format) -> Plan:
+    def _planned(self, format: Format, choice: Choice = BY_MODEL) -> Plan:
         if problem := self.spec.input.misfit(format):
             raise SpecError([problem], self.source)
         operators = {name: stage.operator for name, stage in self.spec.stages.items()}
-        steps = plan_steps(format, self.graph, operators, self.source)
+        steps = plan_steps(format, self.graph, operators, self.source, choice)
         gaps = rule(self.spec.on_gap, self.spec.max_fill, format)
         return Plan(self.name, format, steps, gaps)
 

@@ -78,6 +78,11 @@ class Plan:
         return {step.name: step.format for step in self.steps}
 
     @cached_property
+    def algorithms(self) -> Mapping[str, str]:
+        """How each stage is computed. With them, the spec and the format it can be made again."""
+        return {step.name: step.operator.algorithm(*step.joined) for step in self.steps}
+
+    @cached_property
     def is_heavy(self) -> bool:
         """Whether an item takes long: it is large somewhere on its way, or a network sees it."""
         return any(

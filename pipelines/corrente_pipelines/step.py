@@ -9,7 +9,8 @@ from math import ceil, floor
 from msgspec.structs import replace
 
 from corrente.format import Format
-from corrente_pipelines import alignment
+from corrente_pipelines import alignment, rewrites
+from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_pipelines.errors import Located, Problem, SpecError
 from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator
@@ -22,6 +23,7 @@ class Step:
 
     name: str
     operator: Operator
+    """One of its `forms`."""
     inputs: tuple[str, ...]
     branches: tuple[Format, ...]
     """The formats of the inputs, each with its own origin."""
@@ -31,6 +33,8 @@ class Step:
     format: Format
     delay: int
     """Items of the source that must come after an output's own before it leaves, at worst."""
+    forms: tuple[Operator, ...] = ()
+    """The ways to compute it, first as the spec says it."""
 
     @cached_property
     def stride(self) -> Fraction:
@@ -61,6 +65,7 @@ def plan_steps(
     stages: Graph,
     operators: Mapping[str, Operator],
     source: Located | None,
+    choice: Choice = BY_MODEL,
 ) -> tuple[Step, ...]:
     """The steps for streams of that format; raises `SpecError` where a stage's input misfits."""
     formats, delays = {INPUT: format}, {INPUT: 0}
@@ -69,7 +74,7 @@ def plan_steps(
         branches = tuple(formats[name] for name in inputs)
         waits = max(delays[name] for name in inputs)
         try:
-            step = _planned(stage, operators[stage], inputs, branches, waits)
+            step = _planned(stage, operators[stage], inputs, branches, waits, choice)
         except ValueError as error:
             raise SpecError([Problem(("stages", stage), str(error))], source) from error
         steps.append(step)
@@ -83,11 +88,14 @@ def _planned(
     inputs: tuple[str, ...],
     branches: tuple[Format, ...],
     waits: int,
+    choice: Choice,
 ) -> Step:
     shifts = alignment.offsets(branches)
     latest = max(branch.origin for branch in branches)
     joined = tuple(replace(branch, origin=latest) for branch in branches)
-    format, made = operator.fit(*joined), operator.prepared(*joined)
+    format = operator.fit(*joined)
+    forms = rewrites.forms(operator.prepared(*joined))
+    made = choice.of(name, forms, *joined)
     stride = joined[0].stride
     # An output between two input items waits for the later one: a part of a stride at worst.
     between = stride - stride / (format.stride / stride).denominator
@@ -101,4 +109,5 @@ def _planned(
         offsets=shifts,
         format=format,
         delay=waits + ceil(own),
+        forms=forms,
     )
