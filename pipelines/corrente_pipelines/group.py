@@ -68,14 +68,21 @@ def taken(state: State, rows: NDArray[np.intp]) -> State:
 
 
 def put(state: State, rows: NDArray[np.intp], some: State) -> None:
-    """Writes the state of some of the streams; raises `ValueError` where it is not like them."""
+    """Writes the state of some of the streams, which fits."""
     if _is_array(state):
-        if state.shape[1:] != some.shape[1:]:
-            raise ValueError(f"states of {some.shape[1:]} are not like those of {state.shape[1:]}")
         state[rows] = some
     elif _is_tuple(state):
         for part, other in zip(state, some, strict=True):
             put(part, rows, other)
+
+
+def fits(state: State, some: State) -> bool:
+    """Whether `some` could be the state of some of the streams."""
+    if _is_array(state):
+        return bool(state.shape[1:] == some.shape[1:])
+    if _is_tuple(state):
+        return all(fits(part, other) for part, other in zip(state, some, strict=True))
+    return bool(state == some)
 
 
 def own(state: State, row: int) -> State:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines import Plan
-from corrente_pipelines.group import GroupStates, put, room, taken
+from corrente_pipelines.group import GroupStates, fits, put, room, taken
 from corrente_pipelines.plan import States
 from corrente_service.timing import Clock
 
@@ -57,6 +57,10 @@ class Cohort:
         """The states in some rows."""
         states: GroupStates = taken(self._columns, rows)
         return states
+
+    def fits(self, states: GroupStates) -> bool:
+        """Whether the states have the cohort's signature."""
+        return self._columns is None or fits(self._columns, states)
 
     def put(self, rows: Rows, states: GroupStates) -> None:
         """Writes the states in some rows."""

@@ -15,7 +15,7 @@ from corrente import topics
 from corrente.format import Format, Items
 from corrente.wire import GapReason
 from corrente_pipelines import GapError, Pipeline, Plan
-from corrente_service.alike import Alike, Likeness
+from corrente_service.alike import ALONE, Alike, Likeness
 from corrente_service.events import Ended, Event, Missing, Output, Outputs, Topic, Wanted
 from corrente_service.jpeg import Jpegs, decoded
 from corrente_service.labels import check_labels
@@ -182,11 +182,10 @@ class Runner:
             for stage, block in made.items():
                 times = cohort.clock(stage).times(starts[stage], before.next_index, times_ns)
                 outputs.append(Outputs(name, stage, streams, starts[stage].tolist(), block, times))
-        after_all = alike.after.get(count)
-        if after_all is None:
-            plans = [move.cohort.plan for move in moves]
-            after_all = self._likeness.of(plans, [move.signature for move in moves])
-            alike.after[count] = after_all
+        after_all = self._after(alike, count, moves)
+        pairs = zip(moves, after_all.cohorts, strict=False)
+        if after_all is ALONE or not all(cohort.fits(move.after) for move, cohort in pairs):
+            return None
         for source, index, t_ns in zip(sources, indices, times_ns, strict=True):
             source.t_index, source.t_ns = index, t_ns
             source.next_index = index + count
@@ -194,6 +193,15 @@ class Runner:
         for move, cohort in zip(moves, after_all.cohorts, strict=True):
             move.to(cohort)
         return outputs
+
+    def _after(self, alike: Alike, count: int, moves: Sequence[Move]) -> Alike:
+        """What streams that were alike have in common after so many items."""
+        found = alike.after.get(count)
+        if found is None:
+            plans = [move.cohort.plan for move in moves]
+            found = self._likeness.of(plans, [move.signature for move in moves])
+            alike.after[count] = found
+        return found
 
     def push_jpegs(self, stream: str, jpegs: Jpegs, t_ns: int, want: Wanted) -> tuple[Crossed, int]:
         """Decodes the stream's next items and pushes them; says how many could not be decoded.

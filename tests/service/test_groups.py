@@ -50,6 +50,21 @@ class WatchedPlan(BrokenPlan):
         return self.sound.step_group(states, items, want)
 
 
+class ForgetfulPlan(WatchedPlan):
+    """Stepped together once more, streams remember less than they did."""
+
+    def step_group(self, states: Any, items: Items, want: Any) -> Any:
+        after, outputs = super().step_group(states, items, want)
+        (tail, *others) = after.memories
+        less = tail._replace(items=tail.items[:, 1:]) if len(self.steps) > 2 else tail
+        return after._replace(memories=(less, *others)), outputs
+
+
+class ForgetfulPipeline(WatchedPipeline):
+    def plan(self, format: Any) -> WatchedPlan:
+        return ForgetfulPlan(self.sound.plan(format), self.steps)
+
+
 def opened(publisher: Client, count: int = STREAMS) -> list[wire.Opened]:
     return [publisher.open(f"imu/{k}") for k in range(count)]
 
@@ -138,6 +153,19 @@ def test_a_pipeline_that_raises_is_taken_off_only_where_it_does():
     counts = exchange.service.report(0.0)["items"]
     assert counts["dropped"] == {"pipeline_error": 10}
     assert counts["processed"] == 10 * (STREAMS - 1)
+
+
+def test_states_that_do_not_fit_are_not_taken_over():
+    pipeline = ForgetfulPipeline(Pipeline.of(MEAN))
+    exchange = Exchange(pipeline)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("**/smooth")
+    streams, x = opened(publisher), signals(10, 10, 10)
+    for start in (0, 10, 20):
+        send(publisher, streams, x[:, start : start + 10], start)
+    assert pipeline.steps == [STREAMS] * 3 + [1] * STREAMS
+    for blocks, expected in zip(received(subscriber).values(), mean(x), strict=True):
+        np.testing.assert_allclose(whole(blocks), expected[:29], rtol=1e-5, atol=1e-6)
 
 
 def test_many_acknowledgements_and_many_blocks_are_one_message_each():

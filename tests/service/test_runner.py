@@ -184,6 +184,10 @@ class BrokenPlan:
         return self.sound.group_positions(states)
 
     @property
+    def format(self):
+        return self.sound.format
+
+    @property
     def formats(self):
         return self.sound.formats
 
