@@ -78,7 +78,7 @@ def _operator(operator: type[Operator], schema: Schema, what: Shown, plan: Any) 
         "takes": " or ".join(operator.kinds),
         "here gives": f"{step.format.kind} {step.format.shape} {step.format.dtype}",
         "algorithm": step.operator.algorithm(*step.joined),
-        "made of": _items(step.operator.receptive_field(*step.joined)),
+        "made of": _items(step.receptive_field),
         "delay": _items(step.operator.delay(*step.joined)),
     }
     stages = yaml.safe_dump({"stages": what.stages}, sort_keys=False, default_flow_style=None)

@@ -54,7 +54,7 @@ class Explanation:
                     "output": format_data(step.format),
                     "delay_items": step.delay,
                     "delay_ms": self.delay_ms(step),
-                    "receptive_field": step.operator.receptive_field(*step.joined),
+                    "receptive_field": step.receptive_field,
                     "cost_ns": self.costs_ns.get(step.name),
                     "state_bytes": step.state_bytes,
                 }
@@ -82,7 +82,7 @@ class Explanation:
             short(step.format),
             rate(step.format),
             self.delay(step),
-            str(step.operator.receptive_field(*step.joined)),
+            str(step.receptive_field),
             duration(self.costs_ns[step.name]) if step.name in self.costs_ns else "",
             size(step.state_bytes) if step.state_bytes else "none",
         )

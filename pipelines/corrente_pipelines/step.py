@@ -42,6 +42,12 @@ class Step:
         return self.format.stride / self.joined[0].stride
 
     @property
+    def receptive_field(self) -> int:
+        """Items an output is made of; another way to compute it may round by more of them."""
+        plain = self.forms[0] if self.forms else self.operator
+        return plain.receptive_field(*self.joined)
+
+    @property
     def state_bytes(self) -> int:
         """About what the operator keeps between blocks."""
         return self.operator.state_bytes(*self.joined)

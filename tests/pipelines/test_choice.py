@@ -39,6 +39,11 @@ def test_a_plan_can_be_made_again_by_its_algorithms() -> None:
     assert planned(choice=Choice(plan.algorithms)).algorithms == plan.algorithms
 
 
+def test_an_output_is_made_of_as_many_items_as_there_are_taps_whatever_it_is_rounded_by() -> None:
+    (stage,) = planned().explain().data()["stages"]
+    assert (stage["algorithm"], stage["receptive_field"]) == ("overlap-save 1024", TAPS)
+
+
 def test_an_algorithm_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(SpecError, match="not computed by 'magic'; there are: direct, overlap-save"):
         planned(choice=Choice({"y": "magic"}))
