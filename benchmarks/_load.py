@@ -29,10 +29,10 @@ SPEC = {
 }
 TOPICS = "bench/*/trend/mean"
 
-PACKED = 40
-"""Blocks in a message: as many as our publisher puts into one, 40 KiB."""
+PACKED = wire.MAX_BLOCKS
+"""Blocks in a message: as many as our publisher puts into one."""
 
-IN_FLIGHT = 2048
+IN_FLIGHT = 8192
 """Blocks on their way at most, of all streams together."""
 
 CREDIT_BLOCKS = 1024
@@ -148,12 +148,15 @@ class Load:
         try:
             for _ in range(IN_FLIGHT):
                 message, payload = wire.decode(self._sink.recv_multipart(zmq.NOBLOCK))
-                if isinstance(message, wire.Block):
+                if isinstance(message, wire.Blocks):
+                    self._came_items += sum(block.count for block in message.blocks)
+                    self._came_blocks += len(message.blocks)
+                elif isinstance(message, wire.Block):
                     self._came_items += message.count
                     self._came_blocks += 1
-                    self._came_bytes += len(payload)
                 else:
                     assert not isinstance(message, wire.Gap | wire.End | wire.Goodbye), message
+                self._came_bytes += len(payload)
         except zmq.Again:
             pass
         if self._came_blocks + CREDIT_BLOCKS // 2 >= self._granted:
