@@ -115,8 +115,8 @@ class Kernelled(Windowed):
     def over_frames(self, frames: Items) -> Items:
         """Direct sums."""
         if self.kernel is not None:
-            return direct.on_frames(frames, self._weights)
-        return direct.bank_on_frames(frames, self._frame_bank)
+            return direct.on_frames(self.framed(frames), self._weights)
+        return direct.bank_on_frames(self.framed(frames), self._frame_bank)
 
     def weights(self, *formats: Format) -> Weights:
         """The kernel, or the bank with its channels, as they are slid."""

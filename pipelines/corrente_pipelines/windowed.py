@@ -55,7 +55,13 @@ class Windowed(Operator):
 
     @abstractmethod
     def over_frames(self, frames: Items) -> Items:
-        """Frames `(n, H, W, C)`, floats, margins included, to the outputs of complete windows."""
+        """Frames `(n, H, W, C)`, as they came, to the outputs of all windows, padding included."""
+
+    def framed(self, frames: Items) -> Items:
+        """The frames as floats, with what their windows need beyond the borders."""
+        window, centre = self.window(), self.centre()
+        sizes, centres = (window[0], window[1]), (centre[0], centre[1])
+        return framed(frames, sizes, self.pad, centres, self.precision)
 
     def slid(self, format: Format) -> Format:
         """The format behind the window, the channels kept."""
@@ -114,10 +120,7 @@ class Windowed(Operator):
         return "direct"
 
     def _frames(self, block: Items) -> Items:
-        planes = block[..., None] if block.ndim == 3 else block
-        window, centre = self.window(), self.centre()
-        sizes, centres = (window[0], window[1]), (centre[0], centre[1])
-        out = self.over_frames(framed(planes, sizes, self.pad, centres, self.precision))
+        out = self.over_frames(block[..., None] if block.ndim == 3 else block)
         return out[..., 0] if out.shape[-1] == 1 and block.ndim == 3 else out
 
 

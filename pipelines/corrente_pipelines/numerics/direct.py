@@ -182,16 +182,6 @@ def on_frames(frames: Floats, w: Floats) -> Floats:
     return y
 
 
-def separable_on_frames(frames: Floats, column: Floats, row: Floats) -> Floats:
-    """Frames `(n, H, W, C)` under `column[a] row[b]`, every channel by itself, valid part."""
-    n, height, width, channels = frames.shape
-    y = np.empty((n, height - column.size + 1, width - row.size + 1, channels), np.float32)
-    for x, out in zip(frames, y, strict=True):
-        rows = _correlate(x.reshape(-1), column, width * channels).reshape(-1, width * channels)
-        out[:] = _correlate_rows(rows, row[np.newaxis], channels).reshape(out.shape)
-    return y
-
-
 def bank_on_frames(frames: Floats, w: Floats) -> Floats:
     """Frames `(n, H, W, C)` under kernels `(N, C, h, w)`, valid part: `(n, H', W', N)`."""
     n, height, width, _ = frames.shape

@@ -27,6 +27,11 @@ def as_compiled(items: Items) -> Items:
     return items if items.flags.carray else np.require(items, None, ["C", "ALIGNED", "WRITEABLE"])
 
 
+def pixels(frames: Items) -> Items:
+    """Frames as kernels are compiled for: uint8 as they are, others as float32."""
+    return as_compiled(frames) if frames.dtype == np.uint8 else floats(frames)
+
+
 def margins(size: int, centre: int | None = None) -> tuple[int, int]:
     """Items missing before the first and behind the last, for a kernel with that centre.
 

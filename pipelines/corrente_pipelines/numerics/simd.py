@@ -111,6 +111,18 @@ def load_floats(typing, array, index):
 
 
 @intrinsic
+def load_as(typing, array, index, like):
+    """A vector from `array[index]` on, of the type of the numbers in another array."""
+    kind = _floats if like.dtype == types.float32 else _doubles
+    signed, code = _loaded(kind, array, index)
+
+    def without_like(context, builder, kinds, args):
+        return code(context, builder, kinds, args[:2])
+
+    return signature(signed.return_type, array, types.intp, like), without_like
+
+
+@intrinsic
 def store(typing, array, index, vector):
     """Puts a vector at `array[index]` and behind, rounded to what the array holds."""
 
@@ -145,6 +157,12 @@ def all_doubles(typing, number):
 def all_floats(typing, number):
     """The same float32 eight times."""
     return _spread(_floats)
+
+
+@intrinsic
+def all_of(typing, number):
+    """The same number in a whole vector of its type."""
+    return _spread(_floats if number == types.float32 else _doubles)
 
 
 @intrinsic

@@ -11,7 +11,8 @@ from pydantic import Field
 from corrente.format import Format, Items
 from corrente_pipelines import reference
 from corrente_pipelines.kernels import gaussian_taps
-from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics import direct, separable
+from corrente_pipelines.numerics.padding import pixels
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
@@ -53,7 +54,7 @@ class Gaussian(Windowed):
 
     def over_frames(self, frames: Items) -> Items:
         """Direct sums, down and across: the kernel is a product."""
-        return direct.separable_on_frames(frames, self._weights, self._weights)
+        return separable.on_frames(pixels(frames), self._weights, self._weights, self.pad)
 
     def weights(self, *formats: Format) -> Weights:
         """The Gaussian."""

@@ -79,7 +79,7 @@ class MatchTemplate(Windowed):
 
     def over_frames(self, frames: Items) -> Items:
         """Direct sums."""
-        return coefficients.on_frames(frames, self._unit)
+        return coefficients.on_frames(self.framed(frames), self._unit)
 
     def state_bytes(self, *formats: Format) -> int:
         """Items under the template, float64."""

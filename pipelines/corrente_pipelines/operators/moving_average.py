@@ -1,17 +1,22 @@
 """The moving average."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from corrente.format import Format, Items
 from corrente_pipelines import reference
-from corrente_pipelines.numerics import log_step
-from corrente_pipelines.numerics.padding import as_compiled
+from corrente_pipelines.numerics import box, log_step, separable
+from corrente_pipelines.numerics.padding import as_compiled, pixels
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
+
+FEW = 16
+"""Pixels each way that are sooner added one by one."""
 
 
 class MovingAverage(Windowed):
@@ -26,6 +31,10 @@ class MovingAverage(Windowed):
     """How many items, or pixels each way."""
     over: Literal["time"] | None = None
     """`time` averages each pixel over frames."""
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return np.full(self.size, 1 / self.size)
 
     def window(self) -> tuple[int, ...]:
         """`size` both ways; over time the first counts."""
@@ -50,12 +59,21 @@ class MovingAverage(Windowed):
         return log_step.means_along_time_behind(before, as_compiled(block), self.size)
 
     def over_frames(self, frames: Items) -> Items:
-        """Log-step sums, down and across."""
-        return log_step.means_on_frames(frames, self.size)
+        """Sums down and across: whole numbers of uint8, direct ones of few pixels, or log-step."""
+        frames = pixels(frames)
+        if frames.dtype == np.uint8 and self.size <= box.LARGEST:
+            return box.means_on_frames(frames, self.size, self.pad)
+        if self.size <= FEW:
+            return separable.on_frames(frames, self._weights, self._weights, self.pad)
+        return log_step.means_on_frames(self.framed(frames), self.size)
 
     def algorithm(self, *formats: Format) -> str:
-        """Neither one by one nor a running sum."""
-        return "log-step"
+        """Neither one by one nor a running sum, where sums round."""
+        if self.runs_over_time(formats[0]):
+            return "log-step"
+        if formats[0].dtype == "uint8" and self.size <= box.LARGEST:
+            return "whole numbers"
+        return "direct, float64" if self.size <= FEW else "log-step"
 
     def weights(self, *formats: Format) -> Weights:
         """All the same, held once."""
