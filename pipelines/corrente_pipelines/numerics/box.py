@@ -111,7 +111,16 @@ def means_on_frames(frames: Bytes, size: int, pad: Pad) -> NDArray[np.float32]:
     high, wide = height + before + behind - size + 1, width + before + behind - size + 1
     y = np.empty((n, high, wide, channels), np.float32)
     sums = np.uint16 if size <= _NARROW else np.uint32
-    for x, out in zip(frames.reshape(n, height, -1), y.reshape(n, high, -1), strict=True):
+    for x, out in zip(frames, y, strict=True):
         columns = np.zeros((width + before + behind) * channels, sums)
-        _means(out, x, columns, size, before, before, channels, pad == "edge")
+        _means(
+            out.reshape(high, -1),
+            x.reshape(height, -1),
+            columns,
+            size,
+            before,
+            before,
+            channels,
+            pad == "edge",
+        )
     return y

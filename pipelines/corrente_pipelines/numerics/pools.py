@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.simd import FLOATS, all_floats, larger, load_floats, store
+
 Floats = NDArray[np.float32]
 
 Pool = Callable[[Floats, Floats, int, int], None]
@@ -15,17 +17,56 @@ Pool = Callable[[Floats, Floats, int, int], None]
 @numba.njit(nogil=True, cache=True)
 def write_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
     """A NaN is larger than any number."""
+    _write_maxima(x, y, size, stride, np.float32(-np.inf))
+
+
+@numba.njit(nogil=True, cache=True)
+def write_positive_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
+    """The same of `max(x, 0)`."""
+    _write_maxima(x, y, size, stride, np.float32(0))
+
+
+@numba.njit(nogil=True, cache=True)
+def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: float) -> None:
+    """No less than `least`: first down, then across."""
+    height, width, channels = x.shape
+    rows, lanes = x.reshape(-1), width * channels
+    tall = np.empty(lanes, np.float32)
+    whole = lanes - lanes % FLOATS
     for i in range(y.shape[0]):
+        top = i * stride * lanes
+        for j in range(0, whole, FLOATS):
+            largest = all_floats(least)
+            for a in range(size):
+                largest = larger(largest, load_floats(rows, top + a * lanes + j))
+            store(tall, j, largest)
+        for j in range(whole, lanes):
+            number = least
+            for a in range(size):
+                number = _larger(number, rows[top + a * lanes + j])
+            tall[j] = number
+        if size == 2 and stride == 2 and channels == 1:
+            _maxima_of_pairs(y[i].reshape(-1), tall)
+            continue
         for j in range(y.shape[1]):
-            for c in range(y.shape[2]):
-                top, left = i * stride, j * stride
-                largest = x[top, left, c]
-                for a in range(size):
-                    for b in range(size):
-                        value = x[top + a, left + b, c]
-                        if value > largest or np.isnan(value):
-                            largest = value
-                y[i, j, c] = largest
+            for c in range(channels):
+                number = least
+                for b in range(size):
+                    number = _larger(number, tall[(j * stride + b) * channels + c])
+                y[i, j, c] = number
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _larger(first: float, other: float) -> float:
+    """As vectors have it."""
+    takes = (other > first) | ((other != other) & (first == first))
+    return other if takes else first
+
+
+@numba.njit(nogil=True, cache=True)
+def _maxima_of_pairs(y: Floats, x: Floats) -> None:
+    for j in range(y.size):
+        y[j] = _larger(x[2 * j], x[2 * j + 1])
 
 
 @numba.njit(nogil=True, cache=True)

@@ -177,6 +177,50 @@ def settled(typing, vector):
     return vector(vector), code
 
 
+@intrinsic
+def root(typing, vector):
+    """The square roots."""
+
+    def code(context, builder, kinds, args):
+        kind = args[0].type
+        name = f"llvm.sqrt.v{vector.width}f{vector.number.bitwidth}"
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), name
+        )
+        return builder.call(function, args)
+
+    return vector(vector), code
+
+
+@intrinsic
+def within(typing, vector, low, high):
+    """1 where a number is from `low` to `high`, else 0, and of a NaN."""
+
+    def code(context, builder, kinds, args):
+        kind = args[0].type
+        one = ir.Constant(kind, [ir.Constant(kind.element, 1.0)] * vector.width)
+        zero = ir.Constant(kind, [ir.Constant(kind.element, 0.0)] * vector.width)
+        above = builder.fcmp_ordered(">=", args[0], args[1])
+        below = builder.fcmp_ordered("<=", args[0], args[2])
+        return builder.select(builder.and_(above, below), one, zero)
+
+    return vector(vector, low, high), code
+
+
+@intrinsic
+def larger(typing, vector, other):
+    """What is larger, of equal ones the first; the other where that is a NaN."""
+
+    def code(context, builder, kinds, args):
+        takes = builder.fcmp_unordered(">", args[1], args[0])
+        first_is_nan = builder.fcmp_unordered("uno", args[0], args[0])
+        other_is_nan = builder.fcmp_unordered("uno", args[1], args[1])
+        keeps = builder.and_(first_is_nan, builder.not_(other_is_nan))
+        return builder.select(builder.and_(takes, builder.not_(keeps)), args[1], args[0])
+
+    return vector(vector, other), code
+
+
 def _joined(shift):
     """Four numbers of two vectors that follow each other, `shift` behind the first."""
 

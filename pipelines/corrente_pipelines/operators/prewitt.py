@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 from corrente_pipelines.gradient import Gradient
+from corrente_pipelines.numerics.gradients import Smoothing
 
 
 class Prewitt(Gradient):
@@ -15,9 +16,9 @@ class Prewitt(Gradient):
 
     op: Literal["prewitt"] = "prewitt"
 
-    def smoothing(self) -> tuple[float, float, float]:
-        """Three alike."""
-        return (1.0, 1.0, 1.0)
+    def smoothing(self) -> Smoothing:
+        """All alike."""
+        return (1.0, 1.0)
 
     @classmethod
     def examples(cls) -> Sequence[Self]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 from corrente_pipelines.gradient import Gradient
+from corrente_pipelines.numerics.gradients import Smoothing
 
 
 class Sobel(Gradient):
@@ -16,9 +17,9 @@ class Sobel(Gradient):
 
     op: Literal["sobel"] = "sobel"
 
-    def smoothing(self) -> tuple[float, float, float]:
+    def smoothing(self) -> Smoothing:
         """The middle twice."""
-        return (1.0, 2.0, 1.0)
+        return (1.0, 2.0)
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
