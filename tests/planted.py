@@ -491,7 +491,7 @@ class ComputesWhatIsWanted(Plan):
         needed = set(want)
         for step in reversed(self.steps):
             needed.update(step.inputs if step.name in needed else ())
-        steps = tuple((step, step.name in needed) for step in self.steps)
+        steps = tuple((step, step.name in needed, None) for step in self.steps)
         self._needs[want] = Needs(steps, needs.wanted)
         return self._needs[want]
 

@@ -148,7 +148,7 @@ def _facts(explanation: Explanation, name: str) -> list[str]:
     cost = explanation.costs_ns.get(name)
     delay = f"delay {explanation.delay(step)}"
     return [
-        f"{step.operator.name}, {step.operator.algorithm(*step.joined)}",
+        f"{step.operator.name}, {step.algorithm}",
         f"{short(step.format)}, {rate(step.format)}",
         delay if cost is None else f"{delay}; {duration(cost)}",
     ]

@@ -16,6 +16,7 @@ from corrente_pipelines.explain import Explanation
 from corrente_pipelines.gap import PIECE_BYTES, RESET, GapError, GapRule, Passed, together
 from corrente_pipelines.group import GroupStates, Indices
 from corrente_pipelines.operator import State
+from corrente_pipelines.rewrites.fusion import Fusion
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
 
@@ -54,8 +55,8 @@ class States(NamedTuple):
 class Needs(NamedTuple):
     """What a set of wanted stages asks of a plan."""
 
-    steps: tuple[tuple[Step, bool], ...]
-    """Every step, and whether it is computed."""
+    steps: tuple[tuple[Step, bool, Fusion | None], ...]
+    """Every step, whether it is computed, and with what stages before it in one pass."""
     wanted: tuple[str, ...]
     """The names of those that are given."""
 
@@ -227,8 +228,11 @@ class Plan:
         counts = {INPUT: items.shape[1]}
         memories, queues = list(states.memories), list(states.queues)
         with np.errstate(over="ignore", invalid="ignore"):
-            for k, (step, is_needed) in enumerate(needs.steps):
-                if is_needed:
+            for k, (step, is_needed, fusion) in enumerate(needs.steps):
+                if fusion is not None:
+                    made = group.item_by_item(fusion.run, [blocks[fusion.source]])
+                    blocks[step.name], counts[step.name] = made, made.shape[1]
+                elif is_needed:
                     inputs = [blocks[name] for name in step.inputs]
                     memories[k], queues[k], made = _advance_group(
                         step, memories[k], queues[k], inputs
@@ -306,14 +310,19 @@ class Plan:
         """
         needs = self._needed(want)
         blocks: dict[str, AnyBlock] = {INPUT: self.format.empty()}
+        passed_over: dict[str, int] = {}
         with np.errstate(over="ignore", invalid="ignore"):
-            for (step, is_needed), state in zip(needs.steps, states.stages, strict=True):
+            for (step, is_needed, fusion), state in zip(needs.steps, states.stages, strict=True):
                 if step.name in kept:
                     blocks[step.name] = nothing(step.format)
+                elif fusion is not None:
+                    _, blocks[step.name] = _fused(fusion, state, blocks, passed_over)
                 elif is_needed:
                     state, items = _advance(step, state, blocks)
                     owed = step.operator.finish(state.memory)
                     blocks[step.name] = items if owed is None else concatenate([items, owed])
+                else:
+                    _, passed_over[step.name] = _not_computed(step, state, blocks, passed_over)
         return {name: blocks[name] for name in needs.wanted}
 
     def start(self, want: Iterable[str] | None = None) -> "Stream":
@@ -337,11 +346,15 @@ class Plan:
             return known
         names = frozenset(self.formats) if want is None else want
         needed = {step.name for step in self.steps if not step.keeps_nothing} | names
+        passes: dict[str, Fusion] = {}
         for step in reversed(self.steps):
             if step.name in needed:
-                needed.update(step.inputs)
+                free = (fusion for fusion in step.fusions if needed.isdisjoint(fusion.over))
+                if (fusion := next(free, None)) is not None:
+                    passes[step.name] = fusion
+                needed.update(step.inputs if fusion is None else (fusion.source,))
         needs = Needs(
-            tuple((step, step.name in needed) for step in self.steps),
+            tuple((step, step.name in needed, passes.get(step.name)) for step in self.steps),
             tuple(step.name for step in self.steps if step.name in names),
         )
         if len(self._needs) >= KNOWN_NEEDS:
@@ -400,8 +413,10 @@ def _stepped(
     blocks: dict[str, AnyBlock] = {INPUT: items}
     passed_over: dict[str, int] = {}
     after: list[StageState] = []
-    for (step, is_needed), state in zip(needs.steps, states, strict=False):
-        if is_needed:
+    for (step, is_needed, fusion), state in zip(needs.steps, states, strict=False):
+        if fusion is not None:
+            state, blocks[step.name] = _fused(fusion, state, blocks, passed_over)
+        elif is_needed:
             position, memory, queues, skip = state
             if queues is None and not skip:  # as most are: `_advance` without what costs
                 memory, block = step.operator.step(memory, blocks[step.inputs[0]])
@@ -410,19 +425,43 @@ def _stepped(
                 state, block = _advance(step, state, blocks)
             blocks[step.name] = block
         else:
-            source = step.inputs[0]
-            count = passed_over[source] if source in passed_over else len(blocks[source])
-            state, passed_over[step.name] = _passed_over(state, count)
+            state, passed_over[step.name] = _not_computed(step, state, blocks, passed_over)
         after.append(state)
     return tuple(after), blocks
 
 
-def _passed_over(state: StageState, count: int) -> tuple[StageState, int]:
-    """The state of a stage that is not computed on so many items, and how many it would give."""
+def _fused(
+    fusion: Fusion,
+    state: StageState,
+    blocks: Mapping[str, AnyBlock],
+    passed_over: Mapping[str, int],
+) -> tuple[StageState, AnyBlock]:
+    """The state of a stage after a pass over those before it, and what it gives."""
+    source, count = blocks[fusion.source], _count(fusion.over[-1], blocks, passed_over)
+    assert not isinstance(source, Events)
+    passed = min(state.skip, count)
+    block = fusion.run(source[len(source) - count + passed :])
+    position = state.position + len(block)
+    return StageState(position, state.memory, state.queues, state.skip - passed), block
+
+
+def _not_computed(
+    step: Step,
+    state: StageState,
+    blocks: Mapping[str, AnyBlock],
+    passed_over: Mapping[str, int],
+) -> tuple[StageState, int]:
+    """The state of a stage that is passed over, and how many items it would give."""
+    count = _count(step.inputs[0], blocks, passed_over)
     passed = min(state.skip, count)
     given = count - passed
     position = state.position + given
     return StageState(position, state.memory, state.queues, state.skip - passed), given
+
+
+def _count(name: str, blocks: Mapping[str, AnyBlock], passed_over: Mapping[str, int]) -> int:
+    """How many items a stage gives, computed or not."""
+    return passed_over[name] if name in passed_over else len(blocks[name])
 
 
 def _advance(

@@ -54,10 +54,13 @@ class Pooling(Operator):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         """Pool by pool."""
-        (block,) = blocks
+        return None, self.pooled(blocks[0], self.pool())
+
+    def pooled(self, block: Items, pool: Pool) -> Items:
+        """The pools of frames, written by that kernel."""
         planes = floats(block if block.ndim == 4 else block[..., np.newaxis])
-        y = pooled(planes, self.size, self._apart, self.pool())
-        return None, y if block.ndim == 4 else y[..., 0]
+        y = pooled(planes, self.size, self._apart, pool)
+        return y if block.ndim == 4 else y[..., 0]
 
     def pools(self, x: Items) -> NDArray[np.float64]:
         """The pixels of every pool of frames `(n, H, W, …)`, float64: `(n, H', W', …, size^2)`."""

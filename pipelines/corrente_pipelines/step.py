@@ -1,7 +1,8 @@
 """One stage as it is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
@@ -14,6 +15,7 @@ from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_pipelines.errors import Located, Problem, SpecError
 from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator
+from corrente_pipelines.rewrites.fusion import LONGEST, Fusion, one_pass
 from corrente_pipelines.spec import INPUT
 
 
@@ -35,11 +37,20 @@ class Step:
     """Items of the source that must come after an output's own before it leaves, at worst."""
     forms: tuple[Operator, ...] = ()
     """The ways to compute it, first as the spec says it."""
+    fusions: tuple[Fusion, ...] = ()
+    """Ways to compute it together with stages before it, the most of them first."""
 
     @cached_property
     def stride(self) -> Fraction:
         """How many items of the joined inputs lie from one output to the next."""
         return self.format.stride / self.joined[0].stride
+
+    @property
+    def algorithm(self) -> str:
+        """How it is computed, in few words."""
+        if self.fusions:
+            return f"one pass from {self.fusions[0].over[0]}"
+        return self.operator.algorithm(*self.joined)
 
     @property
     def receptive_field(self) -> int:
@@ -75,7 +86,7 @@ def plan_steps(
 ) -> tuple[Step, ...]:
     """The steps for streams of that format; raises `SpecError` where a stage's input misfits."""
     formats, delays = {INPUT: format}, {INPUT: 0}
-    steps: list[Step] = []
+    steps: dict[str, Step] = {}
     for stage, inputs in stages.items():
         branches = tuple(formats[name] for name in inputs)
         waits = max(delays[name] for name in inputs)
@@ -83,9 +94,24 @@ def plan_steps(
             step = _planned(stage, operators[stage], inputs, branches, waits, choice)
         except ValueError as error:
             raise SpecError([Problem(("stages", stage), str(error))], source) from error
-        steps.append(step)
+        steps[stage] = replaced(step, fusions=tuple(_fusions(step, steps)))
         formats[stage], delays[stage] = step.format, step.delay
-    return tuple(steps)
+    return tuple(steps.values())
+
+
+def _fusions(step: Step, before: Mapping[str, Step]) -> Iterator[Fusion]:
+    """The passes that end with the stage."""
+    run = [step]
+    while len(run) < LONGEST and run[0].keeps_nothing and run[0].inputs[0] in before:
+        run.insert(0, before[run[0].inputs[0]])
+    if not run[0].keeps_nothing:
+        run.pop(0)
+    for first in range(len(run) - 1):
+        stages = run[first:]
+        made = one_pass([stage.operator for stage in stages], stages[0].joined[0])
+        if made is not None:
+            over = tuple(stage.name for stage in stages[:-1])
+            yield Fusion(stages[0].inputs[0], over, made)
 
 
 def _planned(

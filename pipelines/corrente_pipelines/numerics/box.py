@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.padding import Pad, margins
-from corrente_pipelines.numerics.tails import copy
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.unsignedinteger[Any]]
@@ -52,8 +51,8 @@ def _sum_across(sums: Counts, columns: Counts, size: int, channels: int) -> None
             newest = columns[j + (size - 1) * channels]
             sums[j] = np.uint32(sums[j - channels] + newest - columns[j - channels])
         return
-    copy(sums, columns[: sums.size])
-    for k in range(1, size):
+    sums[:] = 0
+    for k in range(size):
         _add(sums, columns[k * channels : k * channels + sums.size])
 
 

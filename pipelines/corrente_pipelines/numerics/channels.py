@@ -1,6 +1,6 @@
 """Reductions over channels, in a fixed order; what is done to a row of them while it is at hand."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -16,6 +16,16 @@ SUM, MAGNITUDE = 0, 1
 
 AS_IS, MASK, BYTES = 0, 1, 2
 """What is made of that number: nothing else, 1 above a level and 0 elsewhere, or a uint8."""
+
+
+class Made(NamedTuple):
+    """What is made of the two channels of a pixel."""
+
+    reduction: int
+    finish: int = AS_IS
+    level: float = 0.0
+    dtype: type[np.float32 | np.uint8] = np.float32
+
 
 _LEAST, _MOST = np.float32(1e-30), np.float32(1e30)  # between them squares lose nothing
 
@@ -39,12 +49,7 @@ def channel_magnitudes(x: Floats) -> Floats:
     """`y[i] = sqrt(sum_c x[i, c]^2)`; float64 where a square would overflow, or vanish."""
     y = np.empty(x.shape[0], np.float32)
     if x.shape[1] == 2:
-        first, second = np.empty(_TILE, np.float32), np.empty(_TILE, np.float32)
-        for start in range(0, y.size, _TILE):
-            count = min(_TILE, y.size - start)
-            for i in range(count):
-                first[i], second[i] = x[start + i, 0], x[start + i, 1]
-            magnitudes_of_two(y[start : start + count], first[:count], second[:count])
+        _reduce(y, x, MAGNITUDE, AS_IS, 0.0)
         return y
     for i in range(x.shape[0]):
         total = 0.0
@@ -103,6 +108,25 @@ def reduce_two(y: Floats, first: Floats, second: Floats, reduction: int) -> None
     else:
         for i in range(y.size):
             y[i] = first[i] + second[i]  # float64 would round to the same
+
+
+@numba.njit(nogil=True, cache=True)
+def _reduce(y: NDArray[Any], x: Floats, reduction: int, finish: int, level: float) -> None:
+    first, second = np.empty(_TILE, np.float32), np.empty(_TILE, np.float32)
+    row = np.empty(_TILE, np.float32)
+    for start in range(0, y.size, _TILE):
+        count = min(_TILE, y.size - start)
+        for i in range(count):
+            first[i], second[i] = x[start + i, 0], x[start + i, 1]
+        reduce_two(row[:count], first[:count], second[:count], reduction)
+        finish_row(y[start : start + count], row[:count], finish, level)
+
+
+def made_of_two(frames: Floats, made: Made) -> NDArray[Any]:
+    """Frames `(n, H, W, 2)` to `(n, H, W)`."""
+    y: NDArray[Any] = np.empty(frames.shape[:3], made.dtype)
+    _reduce(y.reshape(-1), frames.reshape(-1, 2), made.reduction, made.finish, made.level)
+    return y
 
 
 @numba.njit(nogil=True, cache=True)

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from corrente_pipelines.numerics.channels import AS_IS, finish_row, reduce_two
+from corrente_pipelines.numerics.channels import MAGNITUDE, Made, finish_row, reduce_two
 from corrente_pipelines.numerics.nans import settle
 from corrente_pipelines.numerics.padding import Pad, kept
 from corrente_pipelines.numerics.tails import copy
@@ -85,7 +85,7 @@ def _gradients(
     finish: int,
     level: float,
 ) -> None:
-    """A frame `(H, W)` to its edges, or what is made of them; `y` are rows, of two channels flat."""
+    """A frame `(H, W)` to its edges, or what is made of them; `y` are rows, of two channels."""
     (s0, s1), count = smoothing, x.shape[1] + 2 * margin - 2
     rows = np.empty((3, count + 2), np.float32)
     between, out = np.empty(count + 2, np.float32), np.empty(count, np.float32)
@@ -113,30 +113,23 @@ def _gradients(
             copy(y[i], vertical if directions == VERTICAL else horizontal)
 
 
+MAGNITUDES = Made(MAGNITUDE)
+
+
 def on_frames(
-    frames: Pixels,
-    smoothing: Smoothing,
-    pad: Pad,
-    directions: int,
-    reduction: int = 0,
-    finish: int = AS_IS,
-    level: float = 0.0,
-    dtype: type = np.float32,
+    frames: Pixels, smoothing: Smoothing, pad: Pad, directions: int, made: Made = MAGNITUDES
 ) -> Pixels:
-    """Frames `(n, H, W)` to `(n, H', W', 2)` for `BOTH` directions, else `(n, H', W')`."""
+    """Frames `(n, H, W)` to `(n, H', W', 2)` for `BOTH` directions, else `(n, H', W')`.
+
+    For `ONE_OF_BOTH` it is what is `made` of both.
+    """
     n, height, width = frames.shape
-    channels = (2,) if directions == BOTH else ()
-    y = np.empty((n, kept(height, 3, pad), kept(width, 3, pad), *channels), dtype)
+    is_one, two = directions == ONE_OF_BOTH, (2,) if directions == BOTH else ()
+    shape = (n, kept(height, 3, pad), kept(width, 3, pad), *two)
+    y: Pixels = np.empty(shape, made.dtype if is_one else np.float32)
+    margin, is_edge = int(pad != "valid"), pad == "edge"
+    work = made.reduction, made.finish, made.level
     for x, out in zip(frames, y, strict=True):
-        _gradients(
-            out.reshape(len(out), -1),
-            x,
-            smoothing,
-            int(pad != "valid"),
-            pad == "edge",
-            directions,
-            reduction,
-            finish,
-            level,
-        )
+        rows = out.reshape(len(out), -1)
+        _gradients(rows, x, smoothing, margin, is_edge, directions, *work)
     return y

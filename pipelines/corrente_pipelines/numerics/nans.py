@@ -39,7 +39,7 @@ def _is_finite(x: Reals) -> bool:
         total += lanes[j]
     for j in range(whole, x.size):
         total += x[j] * zero
-    return total == zero
+    return bool(total == zero)
 
 
 def settled(items: Reals) -> Reals:

@@ -1,6 +1,7 @@
 """The largest value and the mean of squares of pixels."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
@@ -27,9 +28,9 @@ def write_positive_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: float) -> None:
+def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: Any) -> None:
     """No less than `least`: first down, then across."""
-    height, width, channels = x.shape
+    _, width, channels = x.shape
     rows, lanes = x.reshape(-1), width * channels
     tall = np.empty(lanes, np.float32)
     whole = lanes - lanes % FLOATS
@@ -57,7 +58,7 @@ def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: float) ->
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _larger(first: float, other: float) -> float:
+def _larger(first: Any, other: Any) -> Any:
     """As vectors have it."""
     takes = (other > first) | ((other != other) & (first == first))
     return other if takes else first
