@@ -22,11 +22,11 @@ BYTES = Format(kind="frames", shape=(8, 6), dtype="uint8")
 TWO = Format(kind="frames", shape=(5, 11, 2))
 THREE = Format(kind="frames", shape=(6, 5, 3), dtype="uint8")
 
-EDGES = {"gradients": {"op": "prewitt", "pad": "edge"}, "edges": {"op": "magnitude"}}
-SOBEL = {"gradients": {"op": "sobel"}, "edges": {"op": "sum"}}
+EDGES: Stages = {"gradients": {"op": "prewitt", "pad": "edge"}, "edges": {"op": "magnitude"}}
+SOBEL: Stages = {"gradients": {"op": "sobel"}, "edges": {"op": "sum"}}
 MASK = {"op": "threshold", "level": 0.5}
-POOL = {"positive": {"op": "relu"}, "pooled": {"op": "max_pool", "size": 3, "stride": 2}}
-INNER = {"gradients": {"op": "prewitt", "pad": "valid"}, "edges": {"op": "magnitude"}}
+POOL: Stages = {"positive": {"op": "relu"}, "pooled": {"op": "max_pool", "size": 3, "stride": 2}}
+INNER: Stages = {"gradients": {"op": "prewitt", "pad": "valid"}, "edges": {"op": "magnitude"}}
 
 CASES: list[tuple[Stages, Format]] = [
     (EDGES, SMALL),

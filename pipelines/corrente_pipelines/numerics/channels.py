@@ -111,13 +111,19 @@ def reduce_two(y: Floats, first: Floats, second: Floats, reduction: int) -> None
 
 
 @numba.njit(nogil=True, cache=True)
+def _separate(first: Floats, second: Floats, x: Floats) -> None:
+    for i in range(first.size):
+        first[i] = x[2 * i]
+        second[i] = x[2 * i + 1]
+
+
+@numba.njit(nogil=True, cache=True)
 def _reduce(y: NDArray[Any], x: Floats, reduction: int, finish: int, level: float) -> None:
     first, second = np.empty(_TILE, np.float32), np.empty(_TILE, np.float32)
     row = np.empty(_TILE, np.float32)
     for start in range(0, y.size, _TILE):
         count = min(_TILE, y.size - start)
-        for i in range(count):
-            first[i], second[i] = x[start + i, 0], x[start + i, 1]
+        _separate(first[:count], second[:count], x[start : start + count].reshape(-1))
         reduce_two(row[:count], first[:count], second[:count], reduction)
         finish_row(y[start : start + count], row[:count], finish, level)
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.channels import MAGNITUDE, Made, finish_row, reduce_two
-from corrente_pipelines.numerics.nans import settle
 from corrente_pipelines.numerics.padding import Pad, kept
+from corrente_pipelines.numerics.simd import FLOATS, all_floats, load_floats, settled, store
 from corrente_pipelines.numerics.tails import copy
 
 Floats = NDArray[np.float32]
@@ -43,32 +43,38 @@ def _load(row: Floats, x: Pixels, i: int, margin: int, is_edge: bool) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _smooth_down(y: Floats, above: Floats, at: Floats, below: Floats, s0: float, s1: float) -> None:
-    """A quarter of it, which cannot overflow where the differences of it do not."""
-    outer, middle = np.float32(s0) / np.float32(4), np.float32(s1) / np.float32(4)
-    for j in range(y.size):
-        y[j] = (outer * above[j] + middle * at[j]) + outer * below[j]
+def _down(smooth: Floats, change: Floats, rows: Floats, first: int, s0: Any, s1: Any) -> None:
+    """A quarter of what three rows have smoothed, which cannot overflow, and their difference.
+
+    Row `first` of the three, which take turns, is the uppermost.
+    """
+    outer, middle, nothing = all_floats(s0), all_floats(s1), all_floats(np.float32(0))
+    quarter = all_floats(np.float32(0.25))
+    outer, middle = outer * quarter, middle * quarter
+    above, at, below = rows[first % 3], rows[(first + 1) % 3], rows[(first + 2) % 3]
+    for j in range(0, smooth.size, FLOATS):
+        a, b, c = load_floats(above, j), load_floats(at, j), load_floats(below, j)
+        store(smooth, j, (outer * a + middle * b) + outer * c)
+        store(change, j, (a - c) + nothing * b)
 
 
 @numba.njit(nogil=True, cache=True)
-def _smooth_across(
-    y: Floats, left: Floats, at: Floats, right: Floats, s0: float, s1: float
+def _across(
+    vertical: Floats, horizontal: Floats, smooth: Floats, change: Floats, s0: Any, s1: Any
 ) -> None:
-    outer, middle = np.float32(s0), np.float32(s1)
-    for j in range(y.size):
-        y[j] = (outer * left[j] + middle * at[j]) + outer * right[j]
-
-
-@numba.njit(nogil=True, cache=True)
-def _difference(y: Floats, before: Floats, at: Floats, behind: Floats, scale: float) -> None:
-    by, nothing = np.float32(scale), np.float32(0)
-    for j in range(y.size):
-        y[j] = ((before[j] - behind[j]) + nothing * at[j]) * by
+    """The edges, of what `_down` gives."""
+    outer, middle, nothing = all_floats(s0), all_floats(s1), all_floats(np.float32(0))
+    four = all_floats(np.float32(4))
+    for j in range(0, vertical.size, FLOATS):
+        a, b, c = load_floats(smooth, j), load_floats(smooth, j + 1), load_floats(smooth, j + 2)
+        store(vertical, j, settled(((a - c) + nothing * b) * four))
+        a, b, c = load_floats(change, j), load_floats(change, j + 1), load_floats(change, j + 2)
+        store(horizontal, j, settled((outer * a + middle * b) + outer * c))
 
 
 @numba.njit(nogil=True, cache=True)
 def _interleave(y: Floats, first: Floats, second: Floats) -> None:
-    for j in range(first.size):
+    for j in range(y.size // 2):
         y[2 * j] = first[j]
         y[2 * j + 1] = second[j]
 
@@ -86,31 +92,28 @@ def _gradients(
     level: float,
 ) -> None:
     """A frame `(H, W)` to its edges, or what is made of them; `y` are rows, of two channels."""
-    (s0, s1), count = smoothing, x.shape[1] + 2 * margin - 2
-    rows = np.empty((3, count + 2), np.float32)
-    between, out = np.empty(count + 2, np.float32), np.empty(count, np.float32)
-    vertical, horizontal = np.empty(count, np.float32), np.empty(count, np.float32)
-    left, centre, right = between[:count], between[1 : count + 1], between[2:]
+    count = x.shape[1] + 2 * margin - 2
+    s0, s1 = np.float32(smoothing[0]), np.float32(smoothing[1])
+    # What is behind the end of a row, up to a whole vector, is computed and thrown away.
+    whole = -(-count // FLOATS) * FLOATS
+    rows = np.zeros((3, whole + FLOATS), np.float32)
+    smooth, change = np.empty(whole + FLOATS, np.float32), np.empty(whole + FLOATS, np.float32)
+    vertical, horizontal = np.empty(whole, np.float32), np.empty(whole, np.float32)
+    out = np.empty(count, np.float32)
     for i in range(-2, y.shape[0]):
-        _load(rows[(i + 2) % 3], x, i + 2 - margin, margin, is_edge)
+        _load(rows[(i + 2) % 3, : count + 2], x, i + 2 - margin, margin, is_edge)
         if i < 0:
             continue
-        above, at, below = rows[i % 3], rows[(i + 1) % 3], rows[(i + 2) % 3]
-        if directions != HORIZONTAL:
-            _smooth_down(between, above, at, below, s0, s1)
-            _difference(vertical, left, centre, right, 4)
-            settle(vertical)
-        if directions != VERTICAL:
-            _difference(between, above, at, below, 1)
-            _smooth_across(horizontal, left, centre, right, s0, s1)
-            settle(horizontal)
+        _down(smooth, change, rows, i, s0, s1)
+        _across(vertical, horizontal, smooth, change, s0, s1)
         if directions == BOTH:
             _interleave(y[i], vertical, horizontal)
         elif directions == ONE_OF_BOTH:
-            reduce_two(out, vertical, horizontal, reduction)
+            reduce_two(out, vertical[:count], horizontal[:count], reduction)
             finish_row(y[i], out, finish, level)
         else:
-            copy(y[i], vertical if directions == VERTICAL else horizontal)
+            one = vertical if directions == VERTICAL else horizontal
+            copy(y[i], one[:count])
 
 
 MAGNITUDES = Made(MAGNITUDE)
