@@ -77,10 +77,10 @@ def forms() -> Iterator[tuple[Operator, Format]]:
     ]
     for format in (format for format in FORMATS if format.kind == "signal"):
         for operator in filters:
-            for form in rewrites.forms(operator.prepared(format))[1:]:
+            for form in rewrites.forms(operator.prepared(format), format)[1:]:
                 yield form, format
     for example, format in cases():
-        for form in rewrites.forms(example)[1:]:
+        for form in rewrites.forms(example, *[format] * example.arity)[1:]:
             yield form, format
 
 

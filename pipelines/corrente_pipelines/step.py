@@ -126,7 +126,7 @@ def _planned(
     latest = max(branch.origin for branch in branches)
     joined = tuple(replace(branch, origin=latest) for branch in branches)
     format = operator.fit(*joined)
-    forms = rewrites.forms(operator.prepared(*joined))
+    forms = rewrites.forms(operator.prepared(*joined), *joined)
     made = choice.of(name, forms, *joined)
     stride = joined[0].stride
     # An output between two input items waits for the later one: a part of a stride at worst.

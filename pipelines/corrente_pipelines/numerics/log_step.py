@@ -33,6 +33,7 @@ Reals = NDArray[np.floating[Any]]
 
 _TILE = 2048  # outputs at a time: their partial sums stay in the first-level cache
 _STRIP = DOUBLES  # lanes at a time, where there are more: so whole windows of them stay there, too
+_WIDE = 128  # the same of frames, whose pixels lie far from one frame to the next
 
 
 @numba.njit(nogil=True, cache=True)
@@ -49,8 +50,8 @@ def _fill(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
             store(sums, 4 * i, load_doubles(x, start + i * stride))
     else:
         for i in range(sums.size // lanes):
-            for j in range(lanes):
-                sums[i * lanes + j] = x[start + i * stride + j]
+            at = start + i * stride
+            copy(sums[i * lanes : (i + 1) * lanes], x[at : at + lanes])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -68,11 +69,14 @@ def _fill_with_fours(sums: Doubles, x: Reals, start: int, lanes: int, stride: in
             low, high, third = high, next_high, fourth
     else:
         for i in range(sums.size // lanes):
-            for j in range(lanes):
-                at = start + i * stride + j
-                one = float(x[at]) + x[at + stride]
-                two = float(x[at + 2 * stride]) + x[at + 3 * stride]
-                sums[i * lanes + j] = one + two
+            _add_four_rows(sums[i * lanes : (i + 1) * lanes], x[start + i * stride :], stride)
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_four_rows(sums: Doubles, x: Reals, stride: int) -> None:
+    first, second, third, fourth = x, x[stride:], x[2 * stride :], x[3 * stride :]
+    for j in range(sums.size):
+        sums[j] = (float(first[j]) + second[j]) + (float(third[j]) + fourth[j])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -180,24 +184,29 @@ def _finish(
     y: Reals, start: int, one: Doubles, two: Doubles, scale: float, lanes: int, stride: int
 ) -> None:
     """`(one + two) * scale` into the rows of `y`, as `_fill` reads those of `x`."""
-    count, factor = one.size, all_doubles(scale)
     if lanes == stride:
-        end = count - count % 4
-        for j in range(0, end, 4):
-            sums = load_doubles(one, j) + load_doubles(two, j)
-            store(y, start + j, settled(sums * factor))
-        for j in range(end, count):
-            mean = (one[j] + two[j]) * scale
-            y[start + j] = mean if mean == mean else np.nan
+        _finish_row(y, start, one, two, 0, one.size, scale)
     elif lanes == _STRIP:
-        for i in range(count // 4):
+        factor = all_doubles(scale)
+        for i in range(one.size // 4):
             sums = load_doubles(one, 4 * i) + load_doubles(two, 4 * i)
             store(y, start + i * stride, settled(sums * factor))
     else:
-        for i in range(count // lanes):
-            for j in range(lanes):
-                mean = (one[i * lanes + j] + two[i * lanes + j]) * scale
-                y[start + i * stride + j] = mean if mean == mean else np.nan
+        for i in range(one.size // lanes):
+            _finish_row(y, start + i * stride, one, two, i * lanes, lanes, scale)
+
+
+@numba.njit(nogil=True, cache=True)
+def _finish_row(
+    y: Reals, to: int, one: Doubles, two: Doubles, at: int, count: int, scale: float
+) -> None:
+    factor, end = all_doubles(scale), count - count % 4
+    for j in range(0, end, 4):
+        sums = load_doubles(one, at + j) + load_doubles(two, at + j)
+        store(y, to + j, settled(sums * factor))
+    for j in range(end, count):
+        mean = (one[at + j] + two[at + j]) * scale
+        y[to + j] = mean if mean == mean else np.nan
 
 
 @numba.njit(nogil=True, cache=True)
@@ -260,9 +269,10 @@ def _means(y: Reals, x: Reals, size: int, lanes: int) -> None:
     elif lanes <= _STRIP:
         _strip_means(y, x, size, 0, lanes, lanes)
     else:
-        whole = lanes - lanes % _STRIP
-        for first in range(0, whole, _STRIP):
-            _strip_means(y, x, size, first, _STRIP, lanes)
+        strip = _WIDE if lanes >= 4 * _WIDE else _STRIP
+        whole = lanes - lanes % strip
+        for first in range(0, whole, strip):
+            _strip_means(y, x, size, first, strip, lanes)
         if whole < lanes:
             _strip_means(y, x, size, whole, lanes - whole, lanes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import log2, prod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -74,6 +75,10 @@ class MovingAverage(Windowed):
         if formats[0].dtype == "uint8" and self.size <= box.LARGEST:
             return "whole numbers"
         return "direct, float64" if self.size <= FEW else "log-step"
+
+    def cost_ns(self, *formats: Format) -> float:
+        """A model of what an item takes."""
+        return prod(formats[0].shape) * (1 + 2 * log2(self.size))
 
     def weights(self, *formats: Format) -> Weights:
         """All the same, held once."""

@@ -1,9 +1,10 @@
 """Other ways to compute what a spec says, each within the bound of its definition."""
 
+from corrente.format import Format
 from corrente_pipelines.operator import Operator
-from corrente_pipelines.rewrites import overlap_save
+from corrente_pipelines.rewrites import overlap_save, whole_sums
 
 
-def forms(operator: Operator) -> tuple[Operator, ...]:
+def forms(operator: Operator, *formats: Format) -> tuple[Operator, ...]:
     """All ways to compute an operator, which has seen its inputs: itself first."""
-    return (operator, *overlap_save.forms(operator))
+    return (operator, *overlap_save.forms(operator), *whole_sums.forms(operator, *formats))

@@ -1,0 +1,34 @@
+"""Sums of uint8 pixels over frames: whole numbers, exact however they are added, so they run."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+LONGEST = 257
+"""Frames whose sums fit into 16 bits."""
+
+
+@numba.njit(nogil=True, cache=True)
+def move(
+    y: NDArray[np.float32],
+    sums: NDArray[np.uint16],
+    entering: NDArray[np.uint8],
+    leaving: NDArray[np.uint8],
+    size: int,
+) -> None:
+    """Means over `size` frames, all flat: `sums` are those of all but the one entering.
+
+    Behind it they are those of all but the one leaving.
+    """
+    count = np.float32(size)
+    for i in range(y.size):
+        total = np.uint16(sums[i] + entering[i])
+        y[i] = np.float32(total) / count
+        sums[i] = np.uint16(total - leaving[i])
+
+
+@numba.njit(nogil=True, cache=True)
+def add(sums: NDArray[np.uint16], entering: NDArray[np.uint8]) -> None:
+    """One frame more, all flat."""
+    for i in range(sums.size):
+        sums[i] = np.uint16(sums[i] + entering[i])
