@@ -11,6 +11,15 @@ from corrente_service.logs import Text
 from tests.serving import Serving, write_specs
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's folder for caches is another one: no test knows what was measured here before."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     """`serve(spec, ..., arguments=(), **settings)` starts a daemon; it must end with 0."""

@@ -1,12 +1,16 @@
 """What a plan will do, before it does it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from corrente.format import Format
+from corrente_pipelines.choice import WORTH
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
+from corrente_pipelines.wisdom import NO_WISDOM, Wisdom
+
+CANDIDATES = ("stage", "can be computed", "delay", "cost")
 
 HEADINGS = (
     *("stage", "op", "from", "algorithm", "output", "rate"),
@@ -27,7 +31,12 @@ class Explanation:
     state_bytes: int
     """About what one stream keeps between blocks: the stages' states, and what waits at joins."""
     costs_ns: Mapping[str, float]
-    """What each stage was measured to take for an item of the source; empty where none was."""
+    """What each stage was measured to take for an item of the source; empty where none was.
+
+    One pass over several stages takes what it says at the last of them.
+    """
+    wisdom: Wisdom = NO_WISDOM
+    """What the ways to compute a stage were measured to take for an item of its input."""
 
     def delay_ms(self, step: Step) -> float:
         """How long after its own source item an output leaves, at worst, in milliseconds."""
@@ -38,7 +47,29 @@ class Explanation:
         """What all stages take for an item of the source; None where not all were measured."""
         if any(step.name not in self.costs_ns for step in self.steps):
             return None
-        return sum(self.costs_ns.values())
+        passed_over = {name for step in self.steps for name in self._passed_over(step)}
+        return sum(cost for name, cost in self.costs_ns.items() if name not in passed_over)
+
+    def _passed_over(self, step: Step) -> Iterator[str]:
+        """The stages that need not be computed where only those at the ends are wanted."""
+        over = step.fusions[0].over if step.fusions else ()
+        for name in over:
+            takers = {other.name for other in self.steps if name in other.inputs}
+            if takers <= {*over, step.name}:
+                yield name
+
+    def candidates(self, step: Step) -> list[dict[str, Any]]:
+        """The ways to compute a stage, where there are several: algorithm, delay and cost."""
+        times = self.wisdom.of(step.forms[0], *step.joined)
+        return [
+            {
+                "algorithm": (name := form.algorithm(*step.joined)),
+                "delay_items": form.delay(*step.joined),
+                "cost_ns": times.get(name),
+                "is_taken": form is step.operator,
+            }
+            for form in (step.forms if len(step.forms) > 1 else ())
+        ]
 
     def data(self) -> dict[str, Any]:
         """The same as plain data, for programs."""
@@ -57,6 +88,7 @@ class Explanation:
                     "receptive_field": step.receptive_field,
                     "cost_ns": self.costs_ns.get(step.name),
                     "state_bytes": step.state_bytes,
+                    "candidates": self.candidates(step),
                 }
                 for step in self.steps
             ],
@@ -69,9 +101,28 @@ class Explanation:
         rows = [HEADINGS, source, *map(self._row, self.steps)]
         if not self.costs_ns:
             rows = [row[:8] + row[9:] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([f"pipeline {self.pipeline}", "", *lines, "", *self._notes()])
+        lines = [*_table(rows), "", *self._choices(), *self._notes()]
+        return "\n".join([f"pipeline {self.pipeline}", "", *lines])
+
+    def _choices(self) -> list[str]:
+        """The ways that stages can be computed in; none where there is one for each."""
+        rows = [
+            (
+                step.name,
+                f"{way['algorithm']}{' (taken)' if way['is_taken'] else ''}",
+                f"{way['delay_items']} items",
+                "not measured" if way["cost_ns"] is None else duration(way["cost_ns"]),
+            )
+            for step in self.steps
+            for way in self.candidates(step)
+        ]
+        if not rows:
+            return []
+        note = (
+            "cost of a way: for one item of the stage's input; the soonest is taken, unless "
+            f"another takes {WORTH:g} times less."
+        )
+        return [*_table([CANDIDATES, *rows]), "", note]
 
     def _row(self, step: Step) -> tuple[str, ...]:
         return (
@@ -105,6 +156,12 @@ class Explanation:
                 f"{duration(self.cost_ns)}, {share:.2g} % of a core."
             )
         return notes
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A line for each row, the columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def short(format: Format) -> str:

@@ -80,16 +80,17 @@ class Pipeline:
     def plan(self, format: Format, choice: Choice = BY_MODEL) -> Plan:
         """The plan for streams of that format; raises `SpecError` where they do not fit.
 
-        `choice` says what it goes by where a stage can be computed in several ways: a model, or
-        the `algorithms` of another plan. A plan is a value: streams of one format share it.
+        `choice` says what it goes by where a stage can be computed in several ways: a model, what
+        was measured, or the `algorithms` of another plan. A plan is a value: streams of one format
+        share it.
         """
-        return self._plans(format) if choice is BY_MODEL else self._planned(format, choice)
+        return self._plans(format, choice)
 
     @cached_property
-    def _plans(self) -> Callable[[Format], Plan]:
+    def _plans(self) -> Callable[[Format, Choice], Plan]:
         return lru_cache(KEPT_PLANS)(self._planned)
 
-    def _planned(self, format: Format, choice: Choice = BY_MODEL) -> Plan:
+    def _planned(self, format: Format, choice: Choice) -> Plan:
         if problem := self.spec.input.misfit(format):
             raise SpecError([problem], self.source)
         operators = {name: stage.operator for name, stage in self.spec.stages.items()}

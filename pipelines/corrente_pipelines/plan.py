@@ -19,6 +19,7 @@ from corrente_pipelines.operator import State
 from corrente_pipelines.rewrites.fusion import Fusion
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
+from corrente_pipelines.wisdom import NO_WISDOM, Wisdom
 
 KNOWN_NEEDS = 16
 """How many sets of wanted stages a plan knows the needs of; mostly there is one."""
@@ -295,7 +296,10 @@ class Plan:
         blocks: dict[str, AnyBlock] = {INPUT: items}
         for step, state in zip(self.steps, states.stages, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
-                state, blocks[step.name] = _advance(step, state, blocks)
+                if step.fusions:
+                    state, blocks[step.name] = _fused(step.fusions[0], state, blocks, {})
+                else:
+                    state, blocks[step.name] = _advance(step, state, blocks)
             yield state
 
     def finish(
@@ -332,12 +336,17 @@ class Plan:
             raise KeyError(f"there is no stage {', '.join(sorted(unknown))}")
         return Stream(self, chosen)
 
-    def explain(self, costs_ns: Mapping[str, float] | None = None) -> Explanation:
+    def explain(
+        self, costs_ns: Mapping[str, float] | None = None, wisdom: Wisdom = NO_WISDOM
+    ) -> Explanation:
         """What the plan will do: print it, or take its `data()`.
 
-        `costs_ns` says what each stage was measured to take for an item of the source.
+        `costs_ns` says what each stage was measured to take for an item of the source, `wisdom`
+        what the ways to compute it take for one of their input.
         """
-        return Explanation(self.pipeline, self.format, self.steps, self.state_bytes, costs_ns or {})
+        return Explanation(
+            self.pipeline, self.format, self.steps, self.state_bytes, costs_ns or {}, wisdom
+        )
 
     def _needed(self, want: frozenset[str] | None) -> Needs:
         """The stages wanted, those that remember, and all that they are made from."""

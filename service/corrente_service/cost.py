@@ -7,8 +7,9 @@ from time import perf_counter_ns
 import numpy as np
 
 from corrente.format import Format, Items
-from corrente_pipelines import Plan
+from corrente_pipelines import Operator, Pipeline, Plan, wisdom
 from corrente_pipelines.plan import StageState
+from corrente_pipelines.wisdom import NO_WISDOM, Wisdom
 
 BLOCK_BYTES = 256 << 10
 """About what a publisher sends at once."""
@@ -50,6 +51,44 @@ def measured(plan: Plan) -> dict[str, float]:
         step.name: median(times) / len(block)
         for step, times in zip(plan.steps, zip(*pushes, strict=True), strict=True)
     }
+
+
+def learned(pipeline: Pipeline, format: Format) -> Wisdom:
+    """What is known of every way to compute the stages; what is not is measured, and kept.
+
+    Where the file cannot be written it is measured each time.
+    """
+    file = wisdom.default_file()
+    known, new = wisdom.load(file), NO_WISDOM
+    for step in pipeline.plan(format).steps:
+        operator, formats = step.forms[0], step.joined
+        names = {form.algorithm(*formats) for form in step.forms}
+        if len(names) > 1 and not names <= known.of(operator, *formats).keys():
+            times = {form.algorithm(*formats): _time_ns(form, *formats) for form in step.forms}
+            known = known.knowing(times, operator, *formats)
+            new = new.knowing(times, operator, *formats)
+    if new.times:
+        wisdom.save(new, file)
+    return known
+
+
+def _time_ns(form: Operator, *formats: Format) -> float:
+    """What an item takes in that form, of noise; the least of several rounds.
+
+    A round is long enough for what leaves only now and then.
+    """
+    count = max(1, min(MAX_BLOCK, BLOCK_BYTES // max(format.item_bytes for format in formats)))
+    blocks = [typical(format, count) for format in formats]
+    pushes = 1 + 4 * form.delay(*formats) // count
+    state = form.start(*formats)
+    rounds: list[int] = []
+    begin_ns = perf_counter_ns()
+    while len(rounds) < LEAST_PUSHES or perf_counter_ns() - begin_ns < MEASURED_NS:
+        before_ns = perf_counter_ns()
+        for _ in range(pushes):
+            state, _ = form.step(state, *blocks)
+        rounds.append(perf_counter_ns() - before_ns)
+    return min(rounds) / (pushes * count)
 
 
 def typical(format: Format, count: int) -> Items:

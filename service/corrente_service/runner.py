@@ -15,6 +15,7 @@ from corrente import topics
 from corrente.format import Format, Items
 from corrente.wire import GapReason
 from corrente_pipelines import GapError, Pipeline, Plan
+from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_service.alike import ALONE, Alike, Likeness
 from corrente_service.events import Ended, Event, Missing, Output, Outputs, Topic, Wanted
 from corrente_service.jpeg import Jpegs, decoded
@@ -43,8 +44,11 @@ class Crossed(NamedTuple):
 class Runner:
     """The pipelines of a service, and every stream they are at work on."""
 
-    def __init__(self, pipelines: Iterable[Pipeline], limits: Limits) -> None:
+    def __init__(
+        self, pipelines: Iterable[Pipeline], limits: Limits, choice: Choice = BY_MODEL
+    ) -> None:
         self._limits = limits
+        self._choice = choice
         self.pipelines: Mapping[str, Pipeline] = {pipeline.name: pipeline for pipeline in pipelines}
         self._sources: dict[str, Source] = {}
         self._likeness = Likeness()
@@ -309,7 +313,7 @@ class Runner:
 
     def _plan(self, pipeline: Pipeline, format: Format) -> Plan:
         """The plan for streams of that format; raises ValueError where it is none for them."""
-        plan = pipeline.plan(format)
+        plan = pipeline.plan(format, self._choice)
         most = self._limits.state_bytes
         if plan.state_bytes > most:
             raise ValueError(

@@ -17,6 +17,7 @@ import msgspec
 from corrente import wire
 from corrente.errors import Refused, WireError
 from corrente_pipelines import Pipeline
+from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_service import report
 from corrente_service.egress import Egress
 from corrente_service.events import Topic
@@ -62,10 +63,15 @@ class Service:
     """
 
     def __init__(
-        self, pipelines: Iterable[Pipeline], limits: Limits, daemon: bytes, now_s: float
+        self,
+        pipelines: Iterable[Pipeline],
+        limits: Limits,
+        daemon: bytes,
+        now_s: float,
+        choice: Choice = BY_MODEL,
     ) -> None:
         self.daemon = daemon
-        self.runner = Runner(pipelines, limits)
+        self.runner = Runner(pipelines, limits, choice)
         self.ingest = Ingest(limits)
         self.egress = Egress(limits, self.runner.pipelines)
         self.processing = Processing(self.ingest, self.runner, self.egress, self._send)

@@ -8,8 +8,9 @@ import typer
 
 from corrente.format import Format, FormatError, format_of
 from corrente_pipelines import Explanation, Pipeline, SpecError, drawing, load
+from corrente_pipelines.choice import Choice
 from corrente_service.commands.appearance import plain_app
-from corrente_service.cost import measured
+from corrente_service.cost import learned, measured
 
 app = plain_app()
 
@@ -33,13 +34,14 @@ def explain(
     """Validate a spec; print what its stages do, how late, at what cost, in how much memory.
 
     What the spec's `input` leaves open comes from the options. Costs are measured, on noise, which
-    takes a second or two. Exits with 1 where the spec, or the format, cannot work.
+    takes a second or two. Where a stage can be computed in several ways each is measured once: the
+    times are kept for this command, `run`, `trace` and `serve`. Exits with 1 where the spec, or the
+    format, cannot work.
     """
     try:
         pipeline = load(spec)
         format = source_format(pipeline, shape, dtype, rate_hz)
-        plan = None if format is None else pipeline.plan(format)
-        explanation = None if plan is None else plan.explain(measured(plan))
+        explanation = None if format is None else _measured(pipeline, format)
         if svg is not None:
             _draw(explanation, svg)
     except (SpecError, FormatError, OSError) as error:
@@ -52,6 +54,13 @@ def explain(
     else:
         typer.echo(f"{spec}: valid; stages {', '.join(pipeline.graph)}")
         typer.echo("say --shape, such as 480x640, to see formats, delays and costs")
+
+
+def _measured(pipeline: Pipeline, format: Format) -> Explanation:
+    """What the plan will do, by what each way to compute a stage takes here."""
+    known = learned(pipeline, format)
+    plan = pipeline.plan(format, Choice(wisdom=known))
+    return plan.explain(measured(plan), known)
 
 
 def _draw(explanation: Explanation | None, file: Path) -> None:

@@ -20,6 +20,7 @@ from corrente.sources import Source, is_endless, read_items, says_rate
 from corrente_pipelines import Plan, SpecError, load
 from corrente_pipelines import run as through
 from corrente_pipelines.blocks import data
+from corrente_pipelines.choice import by_wisdom
 from corrente_pipelines.deviation import Deviation, deviations, whole
 from corrente_service.commands.appearance import plain_app
 
@@ -87,7 +88,7 @@ def run(
         if rate_hz is None and not says_rate(source):
             rate_hz = pipeline.spec.input.rate_hz
         recording = read_items(source, rate_hz)
-        plan = pipeline.plan(recording.format)
+        plan = pipeline.plan(recording.format, by_wisdom())
         wanted = _wanted(plan, stage)
         write = None if out is None else _writer(out, plan, wanted)
         if reference:

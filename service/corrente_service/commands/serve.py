@@ -15,6 +15,7 @@ import zmq
 
 from corrente.wire import INSTANCE_BYTES
 from corrente_pipelines import warm
+from corrente_pipelines.choice import by_wisdom
 from corrente_service import effective, logs, settings
 from corrente_service.commands.appearance import plain_app
 from corrente_service.daemon import Daemon
@@ -102,6 +103,7 @@ def serve(
         chosen.limits,
         secrets.token_bytes(INSTANCE_BYTES),
         time.monotonic(),
+        by_wisdom(),
     )
     with ExitStack() as stack:
         try:

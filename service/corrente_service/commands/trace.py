@@ -12,6 +12,7 @@ from corrente.sources import is_endless, read_items, says_rate
 from corrente.sources.source import Source
 from corrente_pipelines import Plan, SpecError, load, run
 from corrente_pipelines.blocks import data
+from corrente_pipelines.choice import by_wisdom
 from corrente_pipelines.deviation import joined
 from corrente_pipelines.errors import nearest
 from corrente_pipelines.spec import INPUT
@@ -75,7 +76,7 @@ def trace(
         if rate_hz is None and not says_rate(source):
             rate_hz = pipeline.spec.input.rate_hz or 1.0
         recording = read_items(source, rate_hz)
-        made = _made(pipeline.plan(recording.format), recording, stage, place)
+        made = _made(pipeline.plan(recording.format, by_wisdom()), recording, stage, place)
         if png is not None:
             draw(made, png)
     except (SpecError, FormatError, OSError) as error:
