@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from corrente.format import Events, Format
 from corrente_pipelines import Pipeline, Plan
 from corrente_pipelines.operators.relu import Relu
+from corrente_pipelines.rewrites import fusion
 from tests import contract
 
 Stages = Mapping[str, Mapping[str, Any]]
@@ -87,6 +88,13 @@ def test_what_is_passed_over_is_not_computed() -> None:
         plan.start(want=["pooled"]).push(x)
         with pytest.raises(AssertionError, match="computed"):
             plan.start(want=["positive", "pooled"]).push(x)
+
+
+def test_every_kind_has_an_example_that_is_warmed_up() -> None:
+    for operators, format in fusion.examples():
+        assert fusion.one_pass(operators, format) is not None
+        stages = {f"s{k}": operator.model_dump() for k, operator in enumerate(operators)}
+        assert planned(stages, format).steps[-1].fusions
 
 
 def test_a_plan_says_which_stages_are_one_pass() -> None:

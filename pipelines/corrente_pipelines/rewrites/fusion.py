@@ -20,6 +20,7 @@ from corrente_pipelines.numerics.pools import write_positive_maxima
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators.magnitude import Magnitude
 from corrente_pipelines.operators.max_pool import MaxPool
+from corrente_pipelines.operators.prewitt import Prewitt
 from corrente_pipelines.operators.relu import Relu
 from corrente_pipelines.operators.sum import Sum
 from corrente_pipelines.operators.threshold import Threshold
@@ -58,6 +59,20 @@ def one_pass(operators: Sequence[Operator], format: Format) -> Pass | None:
             return partial(_of_positives, pool)
         case _:
             return None
+
+
+def examples() -> list[tuple[tuple[Operator, ...], Format]]:
+    """One of every kind, on every dtype that its kernels are compiled for."""
+    length, positive = (Prewitt(), Magnitude()), (Relu(), MaxPool(size=2))
+    two = Format(kind="frames", shape=(64, 64, 2))
+    found: list[tuple[tuple[Operator, ...], Format]] = [
+        ((Magnitude(), Threshold(level=1)), two),
+        ((Magnitude(), ToUint8()), two),
+    ]
+    for dtype in ("float32", "uint8"):
+        frames = Format(kind="frames", shape=(64, 64), dtype=dtype)
+        found += [(length, frames), ((*length, ToUint8()), frames), (positive, frames)]
+    return found
 
 
 def _made(reduction: Operator, rest: Sequence[Operator]) -> Made | None:
