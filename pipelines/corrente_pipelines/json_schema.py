@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from corrente_pipelines.document import VARIABLE
+from corrente_pipelines.field_docs import field_docs
 from corrente_pipelines.operator import Operator, operator_name
 from corrente_pipelines.operators import known
 from corrente_pipelines.spec import NAME_PATTERN, Requirements, Spec, Stage, is_mapping
@@ -79,8 +80,11 @@ def _stage(operators: Mapping[str, type[Operator]]) -> Schema:
 
 
 def _operator(operator: type[Operator]) -> Schema:
-    schema = _open(operator.model_json_schema(), ("op",))
-    text = _text(operator)
+    schema, text = operator.model_json_schema(), _text(operator)
+    for name, said in field_docs(operator).items():
+        if name in schema["properties"]:
+            schema["properties"][name]["description"] = said
+    schema = _open(schema, ("op",))
     schema["properties"]["op"] |= {"description": text.partition("\n")[0]}
     schema["properties"]["from"] = True  # a stage's, which says more
     schema["required"] = ["op", *schema.get("required", ())]

@@ -46,7 +46,7 @@ class Operator(BaseModel):
     A subclass is final and brings a field `op`, which names it in a spec.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: ClassVar[tuple[Kind, ...]] = ("signal", "frames")
     """What it takes."""

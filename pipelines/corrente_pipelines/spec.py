@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, ErrorDetails
 from corrente.format import DTYPES, Format, format_of
 from corrente.topics import check_pattern
 from corrente_pipelines.errors import Path, Problem, SpecError, nearest
+from corrente_pipelines.field_docs import field_docs
 from corrente_pipelines.gap import MAX_FILL, OnGap
 from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import known
@@ -270,8 +271,7 @@ def _meaning(details: ErrorDetails) -> str:
     model: type[BaseModel] = Spec
     if len(loc) > 3 and loc[2] == "operator":
         model = known().operators[str(loc[3])]
-    field = model.model_fields.get(name)
-    text = (field.description if field else "") or ""
+    text = field_docs(model).get(name, "")
     return f"{name}: {text[:1].lower()}{text[1:].removesuffix('.')}" if text else name
 
 
