@@ -79,10 +79,13 @@ class Windowed(Operator):
         (block,) = blocks
         if state is None:
             return None, self._frames(block)
-        size, centre = self._span
-        before, block = overlap.extended(state, block, size, self.pad, centre)
+        before, begun = state
+        if not begun or block.dtype is not before.dtype:
+            size, centre = self._span
+            before, block = overlap.extended(state, block, size, self.pad, centre)
+            begun = begun or len(block) > 0
         y, tail = self.over_time_behind(before, block)
-        return overlap.Tail(tail, state.begun or len(block) > 0), y
+        return overlap.Tail(tail, begun), y
 
     def finish(self, state: State) -> Items | None:
         """Outputs whose window reaches beyond the end."""
