@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from corrente_pipelines import warm
 from corrente_service.logs import Text
 from tests.serving import Serving, write_specs
 
@@ -20,8 +21,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """Every kernel is compiled: the first time on a machine that takes longer than tests wait."""
+    warm()
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+def serve(tmp_path: Path, compiled: None) -> Iterator[Callable[..., Serving]]:
     """`serve(spec, ..., arguments=(), **settings)` starts a daemon; it must end with 0."""
     with ExitStack() as stack:
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 from msgspec.structs import replace
 
 from corrente.format import Format, Items
+from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_pipelines.gap import OnGap, rule
 from corrente_pipelines.graph import Graph
 from corrente_pipelines.operator import Operator, State
@@ -56,12 +57,12 @@ class Striding:
     for_each: str = "**"
     backpressure: bool = False
 
-    def plan(self, format: Format) -> Plan:
+    def plan(self, format: Format, choice: Choice = BY_MODEL) -> Plan:
         sources = ["input", *self.operators]
         graph: Graph = {
             name: (source,) for name, source in zip(self.operators, sources, strict=False)
         }
-        steps = plan_steps(format, graph, self.operators, None)
+        steps = plan_steps(format, graph, self.operators, None, choice)
         return Plan(self.name, format, steps, rule(self.on_gap, self.max_fill, format))
 
 

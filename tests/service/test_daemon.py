@@ -34,7 +34,7 @@ EDGES = {
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def daemon(tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Serving]:
     folder = write_specs(tmp_path_factory.mktemp("specs"), MEAN, PATIENT, EDGES)
     with Serving(folder, CORRENTE_LIMITS_STALL_TIMEOUT_S="1") as serving:
         yield serving

@@ -215,7 +215,7 @@ class Tried:
         self.shapes: set[tuple[int, ...]] = set()
         self._plan = Pipeline.of(MEAN).plan
 
-    def plan(self, format: Any) -> Any:
+    def plan(self, format: Any, choice: Any = None) -> Any:
         if format.shape != (2,):
             raise ValueError("two channels only")
         return self

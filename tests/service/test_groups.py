@@ -27,7 +27,7 @@ class WatchedPipeline:
     backpressure: bool = False
     steps: list[int] = field(default_factory=list[int])
 
-    def plan(self, format: Any) -> "WatchedPlan":
+    def plan(self, format: Any, choice: Any = None) -> "WatchedPlan":
         return WatchedPlan(self.sound.plan(format), self.steps)
 
 
@@ -61,7 +61,7 @@ class ForgetfulPlan(WatchedPlan):
 
 
 class ForgetfulPipeline(WatchedPipeline):
-    def plan(self, format: Any) -> WatchedPlan:
+    def plan(self, format: Any, choice: Any = None) -> WatchedPlan:
         return ForgetfulPlan(self.sound.plan(format), self.steps)
 
 

@@ -136,7 +136,7 @@ class BrokenPipeline:
     for_each: str = "imu/*"
     backpressure: bool = False
 
-    def plan(self, format):
+    def plan(self, format, choice=None):
         return BrokenPlan(self.sound.plan(format))
 
 
