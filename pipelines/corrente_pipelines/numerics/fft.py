@@ -4,9 +4,11 @@ A signal of N = 2 M real numbers is transformed as M complex ones, `z[k] = x[2k]
 are four lanes wide, so they lie in memory as they come: row t is `x[t]` of each lane, and two rows
 are a complex one. Lanes are never mixed: what one gives does not depend on the others.
 
-Forward, butterflies of four go from wide to narrow (Gentleman and Sande, 1966) and leave the
-frequencies in an order of their own; backward they go the other way (Cooley and Tukey, 1965), from
-that order. Between the two nothing needs them sorted.
+Forward, butterflies go from wide to narrow (Gentleman and Sande, 1966) and leave the frequencies in
+an order of their own; backward they go the other way (Cooley and Tukey, 1965), from that order.
+Between the two nothing needs them sorted. All are of four, but the widest where the number of
+numbers is an odd power of two. The narrowest, of four neighbours, turn nothing: who has more to do
+with neighbours does it with them, between `split` and `merge`.
 """
 
 from functools import lru_cache
@@ -16,144 +18,237 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from corrente_pipelines.numerics.simd import all_doubles, load_doubles, store
+from corrente_pipelines.numerics.simd import load_all_doubles, load_doubles, store
 
 if TYPE_CHECKING:
     from corrente_pipelines.numerics.simd import Doubles as Vector
 
+    Complex = tuple[Vector, Vector]
+
 Doubles = NDArray[np.float64]
+Reals = NDArray[np.float64] | NDArray[np.float32]
+Integers = NDArray[np.int64]
 
 LANES = 4
-_ROW = 2 * LANES  # a complex number of each lane: the real parts, then the imaginary ones
-_NEAR = 2048  # so many rows are done with before the next are begun: a cache holds them
+ROW = 2 * LANES
+"""A complex number of each lane: the real parts, then the imaginary ones."""
+
+SMALLEST = 8
+"""Complex numbers of the smallest transform."""
 
 
 class Transform(NamedTuple):
     """The tables of a transform of complex numbers, as many as a power of two."""
 
     twiddles: Doubles
-    """Of every butterfly, wide to narrow: three complex numbers each."""
-    places: NDArray[np.int64]
+    """Of every butterfly, wide to narrow: a complex number for all of its parts but the first."""
+    frequencies: Integers
+    """The frequency at every place after `forward`."""
+    places: Integers
     """Where frequency k lies after `forward`."""
 
 
 @lru_cache(maxsize=32)
 def transform(count: int) -> Transform:
-    """The tables for so many complex numbers; raises ValueError unless it is a power of two."""
-    if count < 1 or count & (count - 1):
-        raise ValueError(f"a transform has a power of two of numbers, got {count}")
-    tables = [np.empty(0)]
-    width = count
-    while width >= 4:
-        turns = np.arange(width // 4)[:, np.newaxis] * (1, 2, 3) / width
-        roots = np.asarray(np.exp(-2j * np.pi * turns), np.complex128)
-        tables.append(np.stack([roots.real, roots.imag], axis=-1).ravel())
-        width //= 4
-    return Transform(np.concatenate(tables), np.argsort(_frequencies(count)))
-
-
-def _frequencies(count: int) -> NDArray[np.int64]:
-    """The frequency at every place after `forward`."""
-    found = np.zeros(count, np.int64)
+    """The tables for so many complex numbers; ValueError unless a power of two, 8 or more."""
+    if count < SMALLEST or count & (count - 1):
+        raise ValueError(f"a transform has a power of two of numbers, at least 8, got {count}")
+    tables, frequencies = [np.empty(0)], np.zeros(count, np.int64)
     rest, width, scale = np.arange(count), count, 1
     while width > 1:
-        radix = 4 if width >= 4 else 2
+        radix = 2 if width == count and _is_odd_power(count) else 4
+        turns = np.arange(width // radix)[:, np.newaxis] * np.arange(1, radix) / width
+        roots = np.asarray(np.exp(-2j * np.pi * turns), np.complex128)
+        tables.append(np.stack([roots.real, roots.imag], axis=-1).ravel())
         width //= radix
-        found += scale * (rest // width)
+        frequencies += scale * (rest // width)
         rest %= width
         scale *= radix
-    return found
+    return Transform(np.concatenate(tables), frequencies, np.argsort(frequencies))
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_odd_power(count: int) -> bool:
+    power = 0
+    while count > 1:
+        count //= 2
+        power += 1
+    return power % 2 == 1
 
 
 @numba.njit(nogil=True, cache=True)
 def forward(z: Doubles, count: int, twiddles: Doubles) -> None:
     """`Z[k] = sum_n z[n] exp(-2 pi i k n / count)`, in place."""
-    width, table = count, 0
-    while width >= 4:
-        for first in range(0, count * _ROW, width * _ROW):
-            _split(z, first, width // 4, twiddles, table)
-        table += width // 4 * 6
-        width //= 4
-    if width == 2:
-        _pairs(z, count)
+    split(z, 0, count, twiddles)
+    split_neighbours(z, 0, count)
 
 
 @numba.njit(nogil=True, cache=True)
 def backward(z: Doubles, count: int, twiddles: Doubles) -> None:
     """`z[n] = sum_k Z[k] exp(2 pi i k n / count)`, in place: `count` times what it came from."""
-    width, table = count, twiddles.size
-    while width >= 4:
+    for p in range(0, count * ROW, 4 * ROW):
+        a, b, c, d = load(z, p), load(z, p + ROW), load(z, p + 2 * ROW), load(z, p + 3 * ROW)
+        put_merged(z, p, a, b, c, d)
+    merge(z, count, twiddles)
+    merge_last(z, count, twiddles, z, 0, ROW, count)
+
+
+@numba.njit(nogil=True, cache=True)
+def split(z: Doubles, first: int, count: int, twiddles: Doubles) -> None:
+    """All passes of `forward` but the last, of the numbers from `z[first]` on."""
+    width, table = count, 0
+    if _is_odd_power(count):
+        width //= 2
+        _split_twos(z, first, width, twiddles)
+        table = count
+    while width > 4:
+        for at in range(0, count, width):
+            _split_fours(z, first + at * ROW, width // 4, twiddles, table)
+        table += width // 4 * 6
         width //= 4
-    if width == 2:
-        _pairs(z, count)
-    while width < count:
+
+
+@numba.njit(nogil=True, cache=True)
+def split_neighbours(z: Doubles, first: int, count: int) -> None:
+    """The last pass of `forward`."""
+    for p in range(first, first + count * ROW, 4 * ROW):
+        a, b, c, d = load(z, p), load(z, p + ROW), load(z, p + 2 * ROW), load(z, p + 3 * ROW)
+        a, b, c, d = butterfly(a, b, c, d)
+        put(z, p, a)
+        put(z, p + ROW, b)
+        put(z, p + 2 * ROW, c)
+        put(z, p + 3 * ROW, d)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def put_merged(z: Doubles, p: int, a: "Complex", b: "Complex", c: "Complex", d: "Complex") -> None:
+    """The first pass of `backward`, of four neighbours, which go to `z[p]`."""
+    a, d, c, b = butterfly(a, b, c, d)
+    put(z, p, a)
+    put(z, p + ROW, b)
+    put(z, p + 2 * ROW, c)
+    put(z, p + 3 * ROW, d)
+
+
+@numba.njit(nogil=True, cache=True)
+def merge(z: Doubles, count: int, twiddles: Doubles) -> None:
+    """All passes of `backward` but the first, of neighbours, and the last."""
+    last = count // 2 if _is_odd_power(count) else count // 4
+    width, table = 4, twiddles.size - 6
+    while width < last:
         width *= 4
         table -= width // 4 * 6
-        for first in range(0, count * _ROW, width * _ROW):
-            _merge(z, first, width // 4, twiddles, table)
+        for at in range(0, count, width):
+            _merge_fours(z, at * ROW, width // 4, twiddles, table, z, at * ROW, ROW, width)
 
 
 @numba.njit(nogil=True, cache=True)
-def _split(z: Doubles, first: int, quarter: int, w: Doubles, table: int) -> None:
-    step = quarter * _ROW
-    for k in range(quarter):
-        p, t = first + k * _ROW, table + 6 * k
-        a, ai = load_doubles(z, p), load_doubles(z, p + 4)
-        b, bi = load_doubles(z, p + step), load_doubles(z, p + step + 4)
-        c, ci = load_doubles(z, p + 2 * step), load_doubles(z, p + 2 * step + 4)
-        d, di = load_doubles(z, p + 3 * step), load_doubles(z, p + 3 * step + 4)
-        even, even_i, odd, odd_i = a + c, ai + ci, a - c, ai - ci
-        sums, sums_i, gaps, gaps_i = b + d, bi + di, b - d, bi - di
-        store(z, p, even + sums)
-        store(z, p + 4, even_i + sums_i)
-        _put_turned(z, p + step, odd + gaps_i, odd_i - gaps, w, t)
-        _put_turned(z, p + 2 * step, even - sums, even_i - sums_i, w, t + 2)
-        _put_turned(z, p + 3 * step, odd - gaps_i, odd_i + gaps, w, t + 4)
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _put_turned(
-    z: Doubles, p: int, real: "Vector", imaginary: "Vector", w: Doubles, t: int
+def merge_last(
+    z: Doubles, count: int, twiddles: Doubles, out: Reals, first: int, step: int, limit: int
 ) -> None:
-    wr, wi = all_doubles(w[t]), all_doubles(w[t + 1])
-    store(z, p, real * wr - imaginary * wi)
-    store(z, p + 4, real * wi + imaginary * wr)
+    """The last pass of `backward`; number k, of the first `limit`, goes to `out[first + k step]`.
 
-
-@numba.njit(nogil=True, cache=True)
-def _merge(z: Doubles, first: int, quarter: int, w: Doubles, table: int) -> None:
-    step = quarter * _ROW
-    for k in range(quarter):
-        p, t = first + k * _ROW, table + 6 * k
-        a, ai = load_doubles(z, p), load_doubles(z, p + 4)
-        b, bi = _turned_back(z, p + step, w, t)
-        c, ci = _turned_back(z, p + 2 * step, w, t + 2)
-        d, di = _turned_back(z, p + 3 * step, w, t + 4)
-        even, even_i, odd, odd_i = a + c, ai + ci, a - c, ai - ci
-        sums, sums_i, gaps, gaps_i = b + d, bi + di, b - d, bi - di
-        store(z, p, even + sums)
-        store(z, p + 4, even_i + sums_i)
-        store(z, p + step, odd - gaps_i)
-        store(z, p + step + 4, odd_i + gaps)
-        store(z, p + 2 * step, even - sums)
-        store(z, p + 2 * step + 4, even_i - sums_i)
-        store(z, p + 3 * step, odd + gaps_i)
-        store(z, p + 3 * step + 4, odd_i - gaps)
+    There too the real parts come first, then the imaginary ones.
+    """
+    if _is_odd_power(count):
+        half = count // 2
+        for k in range(half):
+            p = first + k * step
+            a, b = load(z, k * ROW), _turned_back(load(z, (k + half) * ROW), twiddles, 2 * k)
+            if k < limit:
+                put(out, p, (a[0] + b[0], a[1] + b[1]))
+            if k + half < limit:
+                put(out, p + half * step, (a[0] - b[0], a[1] - b[1]))
+    else:
+        _merge_fours(z, 0, count // 4, twiddles, 0, out, first, step, limit)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _turned_back(z: Doubles, p: int, w: Doubles, t: int) -> "tuple[Vector, Vector]":
-    real, imaginary = load_doubles(z, p), load_doubles(z, p + 4)
-    wr, wi = all_doubles(w[t]), all_doubles(w[t + 1])
-    return real * wr + imaginary * wi, imaginary * wr - real * wi
+def load(z: Doubles, p: int) -> "Complex":
+    """The complex number at `z[p]`, of each lane."""
+    return load_doubles(z, p), load_doubles(z, p + LANES)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def put(z: Reals, p: int, number: "Complex") -> None:
+    """Stores one."""
+    store(z, p, number[0])
+    store(z, p + LANES, number[1])
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def butterfly(
+    a: "Complex", b: "Complex", c: "Complex", d: "Complex"
+) -> "tuple[Complex, Complex, Complex, Complex]":
+    """The transform of four numbers; the one back has the second and the fourth exchanged."""
+    even, even_i, odd, odd_i = a[0] + c[0], a[1] + c[1], a[0] - c[0], a[1] - c[1]
+    sums, sums_i, gaps, gaps_i = b[0] + d[0], b[1] + d[1], b[0] - d[0], b[1] - d[1]
+    return (
+        (even + sums, even_i + sums_i),
+        (odd + gaps_i, odd_i - gaps),
+        (even - sums, even_i - sums_i),
+        (odd - gaps_i, odd_i + gaps),
+    )
 
 
 @numba.njit(nogil=True, cache=True)
-def _pairs(z: Doubles, count: int) -> None:
-    for p in range(0, count * _ROW, 2 * _ROW):
-        a, ai = load_doubles(z, p), load_doubles(z, p + 4)
-        b, bi = load_doubles(z, p + _ROW), load_doubles(z, p + _ROW + 4)
-        store(z, p, a + b)
-        store(z, p + 4, ai + bi)
-        store(z, p + _ROW, a - b)
-        store(z, p + _ROW + 4, ai - bi)
+def _split_twos(z: Doubles, first: int, half: int, w: Doubles) -> None:
+    for k in range(half):
+        p, q = first + k * ROW, first + (k + half) * ROW
+        a, b = load(z, p), load(z, q)
+        put(z, p, (a[0] + b[0], a[1] + b[1]))
+        put(z, q, _turned((a[0] - b[0], a[1] - b[1]), w, 2 * k))
+
+
+@numba.njit(nogil=True, cache=True)
+def _split_fours(z: Doubles, first: int, quarter: int, w: Doubles, table: int) -> None:
+    step = quarter * ROW
+    for k in range(quarter):
+        p, t = first + k * ROW, table + 6 * k
+        a, b, c, d = load(z, p), load(z, p + step), load(z, p + 2 * step), load(z, p + 3 * step)
+        a, b, c, d = butterfly(a, b, c, d)
+        put(z, p, a)
+        put(z, p + step, _turned(b, w, t))
+        put(z, p + 2 * step, _turned(c, w, t + 2))
+        put(z, p + 3 * step, _turned(d, w, t + 4))
+
+
+@numba.njit(nogil=True, cache=True)
+def _merge_fours(
+    z: Doubles,
+    first: int,
+    quarter: int,
+    w: Doubles,
+    table: int,
+    out: Reals,
+    to: int,
+    step: int,
+    limit: int,
+) -> None:
+    far, apart = quarter * ROW, quarter * step
+    for k in range(quarter):
+        p, q, t = first + k * ROW, to + k * step, table + 6 * k
+        a, b = load(z, p), _turned_back(load(z, p + far), w, t)
+        c = _turned_back(load(z, p + 2 * far), w, t + 2)
+        d = _turned_back(load(z, p + 3 * far), w, t + 4)
+        a, d, c, b = butterfly(a, b, c, d)
+        if k < limit:
+            put(out, q, a)
+        if k + quarter < limit:
+            put(out, q + apart, b)
+        if k + 2 * quarter < limit:
+            put(out, q + 2 * apart, c)
+        if k + 3 * quarter < limit:
+            put(out, q + 3 * apart, d)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _turned(z: "Complex", w: Doubles, t: int) -> "Complex":
+    wr, wi = load_all_doubles(w, t), load_all_doubles(w, t + 1)
+    return z[0] * wr - z[1] * wi, z[0] * wi + z[1] * wr
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _turned_back(z: "Complex", w: Doubles, t: int) -> "Complex":
+    wr, wi = load_all_doubles(w, t), load_all_doubles(w, t + 1)
+    return z[0] * wr + z[1] * wi, z[1] * wr - z[0] * wi

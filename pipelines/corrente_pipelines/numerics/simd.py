@@ -159,6 +159,30 @@ def all_floats(typing, number):
     return _spread(_floats)
 
 
+def _repeated(kind, array):
+    """The signature and the code of a load of one number for a whole vector."""
+
+    def code(context, builder, kinds, args):
+        pointer, align = _pointer(context, builder, array, *args, _LLVM[kind.number])
+        number = builder.load(pointer)
+        number.align = align
+        return _spread(kind)[1](context, builder, kinds, [number])
+
+    return kind(array, types.intp), code
+
+
+@intrinsic
+def load_all_doubles(typing, array, index):
+    """The float64 `array[index]` four times."""
+    return _repeated(_doubles, array)
+
+
+@intrinsic
+def load_all_floats(typing, array, index):
+    """The float32 `array[index]` eight times."""
+    return _repeated(_floats, array)
+
+
 @intrinsic
 def all_of(typing, number):
     """The same number in a whole vector of its type."""
@@ -237,3 +261,64 @@ def _joined(shift):
 
 one_on = _joined(1)
 two_on = _joined(2)
+
+
+def _lanes(builder, first, second, *lanes):
+    """Numbers of two vectors; those of the second are counted on from the first's last."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+    return builder.shuffle_vector(first, second, mask)
+
+
+@intrinsic
+def across(typing, a, b, c, d):
+    """The four vectors of first, second, third and fourth numbers of four vectors."""
+    kinds = types.UniTuple(a, DOUBLES)
+
+    def code(context, builder, signature, args):
+        pairs = [
+            _lanes(builder, args[k], args[k + 1], *lanes)
+            for lanes in ((0, 4, 2, 6), (1, 5, 3, 7))
+            for k in (0, 2)
+        ]
+        made = [
+            _lanes(builder, pairs[k], pairs[k + 1], *lanes)
+            for lanes in ((0, 1, 4, 5), (2, 3, 6, 7))
+            for k in (0, 2)
+        ]
+        return context.make_tuple(builder, kinds, made)
+
+    return kinds(a, b, c, d), code
+
+
+@intrinsic
+def halves_across(typing, a, b, c, d):
+    """Four vectors of eight, of which each half is as `across` has it of those halves."""
+    kinds = types.UniTuple(a, 4)
+
+    def code(context, builder, signature, args):
+        low, high = (0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)
+        ac = [_lanes(builder, args[0], args[2], *lanes) for lanes in (low, high)]
+        bd = [_lanes(builder, args[1], args[3], *lanes) for lanes in (low, high)]
+        made = [_lanes(builder, ac[k], bd[k], *lanes) for k in (0, 1) for lanes in (low, high)]
+        return context.make_tuple(builder, kinds, made)
+
+    return kinds(a, b, c, d), code
+
+
+def _half_stored(first):
+    def typed(typing, array, index, vector):
+        def code(context, builder, kinds, args):
+            half = _lanes(builder, args[2], args[2], *range(first, first + FLOATS // 2))
+            pointer, align = _pointer(
+                context, builder, array, args[0], args[1], ir.VectorType(ir.FloatType(), 4)
+            )
+            builder.store(half, pointer).align = align
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, vector), code
+
+    return intrinsic(typed)
+
+
+store_low = _half_stored(0)
+store_high = _half_stored(FLOATS // 2)
