@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
-from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics import direct, sliding
 from corrente_pipelines.numerics.padding import Pad, framed
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_frames
@@ -57,7 +57,7 @@ class Bank(Operator):
         """Direct sums, every tap of the kernels, zeros too: they carry a NaN."""
         _, height, width = self._weights.shape
         frames = framed(blocks[0][..., np.newaxis], (height, width), self.pad)
-        maps = direct.bank_on_frames(frames, self._weights[:, np.newaxis])
+        maps = sliding.correlate_bank(frames, self._weights[:, np.newaxis])
         return None, maps if maps.shape[-1] > 1 else maps[..., 0]
 
     def algorithm(self, *formats: Format) -> str:

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
 from corrente_pipelines.kernels import Kernel, taps
-from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics import direct, sliding
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
 from corrente_pipelines.windowed import Windowed
 
@@ -115,8 +115,8 @@ class Kernelled(Windowed):
     def over_frames(self, frames: Items) -> Items:
         """Direct sums."""
         if self.kernel is not None:
-            return direct.on_frames(self.framed(frames), self._weights)
-        return direct.bank_on_frames(self.framed(frames), self._frame_bank)
+            return sliding.correlate(self.framed(frames), self._weights)
+        return sliding.correlate_bank(self.framed(frames), self._frame_bank)
 
     def weights(self, *formats: Format) -> Weights:
         """The kernel, or the bank with its channels, as they are slid."""

@@ -123,32 +123,6 @@ def _correlate_bank(x: Floats, w: Floats) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
-def _correlate_rows(x: Floats, w: Floats, lanes: int) -> Floats:
-    """`y[i, j] = sum_a sum_b w[a, b] x[i + a, j + b lanes]`: rows `(H, W lanes)`, valid part."""
-    height, width = x.shape[0] - w.shape[0] + 1, x.shape[1] - (w.shape[1] - 1) * lanes
-    y = np.zeros((height, width), np.float32)
-    for i in range(height):
-        for a in range(w.shape[0]):
-            _add_taps(y[i], x[i + a], w[a], 0, lanes)
-        settle(y[i])
-    return y
-
-
-@numba.njit(nogil=True, cache=True)
-def _correlate_planes(x: Floats, w: Floats) -> Floats:
-    """Planes `(C, H, W)` under kernels `(N, C, h, w)`, summed over C: maps `(N, H', W')`."""
-    height, width = x.shape[1] - w.shape[2] + 1, x.shape[2] - w.shape[3] + 1
-    y = np.zeros((w.shape[0], height, width), np.float32)
-    for m in range(w.shape[0]):
-        for i in range(height):
-            for c in range(w.shape[1]):
-                for a in range(w.shape[2]):
-                    _add_taps(y[m, i], x[c, i + a], w[m, c, a], 0, 1)
-            settle(y[m, i])
-    return y
-
-
 def rounded(taps: NDArray[np.float64]) -> Floats:
     """The taps as they are computed with: float32, what is below its normal range taken for zero.
 
@@ -171,22 +145,3 @@ def along_time_widely(items: Floats, w: Doubles) -> Floats:
 def bank_along_time(items: Floats, w: Floats) -> Floats:
     """Items `(n, C)` under kernels `(N, C, K)`: `(n - K + 1, N)`."""
     return np.ascontiguousarray(_correlate_bank(np.ascontiguousarray(items.T), w).T)
-
-
-def on_frames(frames: Floats, w: Floats) -> Floats:
-    """Frames `(n, H, W, C)` under a kernel `(h, w)`, every channel by itself, valid part."""
-    n, height, width, channels = frames.shape
-    y = np.empty((n, height - w.shape[0] + 1, width - w.shape[1] + 1, channels), np.float32)
-    for x, out in zip(frames, y, strict=True):
-        out[:] = _correlate_rows(x.reshape(height, -1), w, channels).reshape(out.shape)
-    return y
-
-
-def bank_on_frames(frames: Floats, w: Floats) -> Floats:
-    """Frames `(n, H, W, C)` under kernels `(N, C, h, w)`, valid part: `(n, H', W', N)`."""
-    n, height, width, _ = frames.shape
-    y = np.empty((n, height - w.shape[2] + 1, width - w.shape[3] + 1, w.shape[0]), np.float32)
-    for x, out in zip(frames, y, strict=True):
-        planes = np.ascontiguousarray(x.transpose(2, 0, 1))
-        out[:] = _correlate_planes(planes, w).transpose(1, 2, 0)
-    return y

@@ -7,7 +7,7 @@ import numpy as np
 
 from corrente.format import Format, Items, Kind
 from corrente_pipelines import reference
-from corrente_pipelines.numerics import direct
+from corrente_pipelines.numerics import sliding
 from corrente_pipelines.numerics.padding import Pad, framed
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
 from corrente_pipelines.windowed import slid_over_frames
@@ -36,7 +36,7 @@ class Laplacian(Operator):
         """Direct sums, every tap, the zeros at the corners too: as `correlate` does."""
         (block,) = blocks
         planes = block if block.ndim == 4 else block[..., np.newaxis]
-        y = direct.on_frames(framed(planes, (3, 3), self.pad), KERNEL)
+        y = sliding.correlate(framed(planes, (3, 3), self.pad), KERNEL)
         return None, y.reshape(*y.shape[:3], *block.shape[3:])
 
     def algorithm(self, *formats: Format) -> str:
