@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from corrente.format import AnyBlock, Events, Format, FormatError, Items
 from corrente_pipelines import rewrites
 from corrente_pipelines import state as stored
+from corrente_pipelines.bank import Bank
 from corrente_pipelines.blocks import concatenate, data, events, nothing
+from corrente_pipelines.kernelled import Kernelled
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Operator, State
 from corrente_pipelines.operators import OPERATORS
 from corrente_pipelines.operators.fir import Fir
 from corrente_pipelines.plan import Plan
 from corrente_pipelines.rewrites.form import Form
+from corrente_pipelines.rewrites.tiles import Tiles
 from corrente_pipelines.step import Step
 
 FORMATS = (
@@ -80,8 +83,19 @@ def forms() -> Iterator[tuple[Operator, Format]]:
             for form in rewrites.forms(operator.prepared(format), format)[1:]:
                 yield form, format
     for example, format in cases():
+        yield from ((tiled, format) for tiled in _tiled(example, format))
         for form in rewrites.forms(example, *[format] * example.arity)[1:]:
             yield form, format
+
+
+def _tiled(operator: Operator, format: Format) -> Iterator[Form]:
+    """Kernels on frames in tiles that are smaller than the frame, where they hold the kernel."""
+    if format.kind == "frames" and isinstance(operator, Kernelled | Bank):
+        taps = operator.weights(format).taps
+        height, width = taps.shape if taps.ndim == 2 else taps.shape[1:3]
+        for tile in ((8, 8), (16, 8)):
+            if height <= tile[0] and width <= tile[1]:
+                yield Tiles(of=operator, tile=tile)
 
 
 @st.composite
