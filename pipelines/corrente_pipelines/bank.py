@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from corrente.format import Format, FormatError, Items, Kind
 from corrente_pipelines import reference
+from corrente_pipelines.costs import direct_sums_ns
 from corrente_pipelines.numerics import direct, sliding
 from corrente_pipelines.numerics.padding import Pad, framed
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Operator, State, Weights
@@ -63,6 +64,10 @@ class Bank(Operator):
     def algorithm(self, *formats: Format) -> str:
         """Sums of products."""
         return "direct"
+
+    def cost_ns(self, *formats: Format) -> float:
+        """Of a frame."""
+        return direct_sums_ns(self.weights(*formats), formats[0])
 
     def weights(self, *formats: Format) -> Weights:
         """The kernels, which take one channel."""

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from corrente.format import Format, FormatError, Items
 from corrente_pipelines import reference
+from corrente_pipelines.costs import direct_sums_ns
 from corrente_pipelines.kernels import Kernel, taps
 from corrente_pipelines.numerics import direct, sliding
 from corrente_pipelines.operator import UNIT_ROUNDOFF, Bound, Weights
@@ -117,6 +118,13 @@ class Kernelled(Windowed):
         if self.kernel is not None:
             return sliding.correlate(self.framed(frames), self._weights)
         return sliding.correlate_bank(self.framed(frames), self._frame_bank)
+
+    def cost_ns(self, *formats: Format) -> float:
+        """Of a frame; signals have no other way."""
+        (format,) = formats
+        if self.runs_over_time(format):
+            return 0.0
+        return direct_sums_ns(self.weights(format), format)
 
     def weights(self, *formats: Format) -> Weights:
         """The kernel, or the bank with its channels, as they are slid."""

@@ -10,7 +10,6 @@ Pixels that are not finite are taken for zero, and what they make of the outputs
 added at the end.
 """
 
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Pixels = NDArray[np.float32] | NDArray[np.uint8]
 
 _APART = 4 * ROW  # float64s between rows that would else lie in the same lines of a cache
@@ -159,42 +157,65 @@ def correlate(frames: Pixels, bank: Bank) -> Floats:
     centre, shape = bank.centre, (height, width)
     if bank.pad == "valid":
         centre, shape = (0, 0), (height - rows + 1, width - columns + 1)
-    corners = list(product(range(0, shape[0], bank.valid[0]), range(0, shape[1], bank.valid[1])))
-    pairs = np.array([*corners, *[shape] * (len(corners) % 2)]).reshape(-1, 2, 2)
     y = np.empty((n, *shape, channels if bank.is_shared else count), np.float32)
     room = _room(bank, channels, y.shape[3])
+    grid = (bank.is_shared, bank.pad == "edge", *centre, *bank.valid)
+    tables = (bank.down, bank.along, bank.spectra)
     for x, maps in zip(frames, y, strict=True):
         planes = np.ascontiguousarray(x.transpose(2, 0, 1))
-        is_finite = True
-        for pair in pairs:
-            for tile, corner in zip(room.tiles, pair - centre, strict=True):
-                is_finite &= _cut(tile, planes, bank.tile[1], corner, bank.pad == "edge")
-            _filter(room, bank, maps, pair)
-        if not is_finite:
+        if not _correlate(planes, *grid, *tables, room, maps):
             _mend(x, bank, maps)
     return y
 
 
-def _filter(room: Room, bank: Bank, y: Floats, corners: Integers) -> None:
-    """Two tiles to the outputs from two corners on."""
+@numba.njit(nogil=True, cache=True)
+def _correlate(
+    planes: Pixels,
+    is_shared: bool,
+    repeats: bool,
+    above: int,
+    before: int,
+    rows: int,
+    count: int,
+    down: Doubles,
+    along: Doubles,
+    kernels: Doubles,
+    room: Room,
+    y: Floats,
+) -> bool:
+    """A frame `(C, H, W)` to its outputs `(H', W', N)`, two tiles at a time; whether it is finite.
+
+    A tile has `rows` outputs down and `count` along; the first window begins `above` rows and
+    `before` columns beyond the frame's borders.
+    """
     tiles, z, spectra, columns, outputs, maps = room
-    count = min(bank.valid[1], y.shape[1] - int(corners[:, 1].min()))
-    _down(tiles, bank.down, z, spectra)
-    _along(spectra, bank.spectra, bank.is_shared, bank.along, z, columns, count)
-    _up(columns, bank.down, z, outputs, maps, count)
-    for tile, corner in zip(maps, corners, strict=True):
-        _place(tile, count, y, corner)
+    width = (spectra.shape[2] - _APART) // ROW
+    beside = -(-y.shape[1] // count)
+    total = -(-y.shape[0] // rows) * beside
+    is_finite = True
+    for k in range(0, total, 2):
+        for part in range(2):  # of an odd number the last has another one below the frame
+            top, left = (k + part) // beside * rows, (k + part) % beside * count
+            if not _cut(tiles[part], planes, width, top - above, left - before, repeats):
+                is_finite = False
+        wanted = min(count, y.shape[1] - min(k % beside, (k + 1) % beside) * count)
+        _down(tiles, down, z, spectra)
+        _along(spectra, kernels, is_shared, along, z, columns, wanted)
+        _up(columns, down, z, outputs, maps, wanted)
+        for part in range(2):
+            top, left = (k + part) // beside * rows, (k + part) % beside * count
+            _place(maps[part], wanted, y, top, left)
+    return is_finite
 
 
 @numba.njit(nogil=True, cache=True)
-def _cut(tile: Floats, planes: Pixels, size: int, corner: Integers, repeats: bool) -> bool:
-    """Planes `(C, H, W)` from a corner on, zero for what is not finite; says whether all was.
+def _cut(tile: Floats, planes: Pixels, size: int, top: int, left: int, repeats: bool) -> bool:
+    """Planes `(C, H, W)` from a row and a column on, zero for what is not finite; whether all was.
 
     What lies beyond a border is the pixel at it if that `repeats`, else zero.
     """
     channels, height, width = planes.shape
     pixels, out, stride = planes.reshape(-1), tile.reshape(-1), tile.shape[2]
-    top, left = corner[0], corner[1]
     first = min(max(-left, 0), size)
     last = max(min(width - left, size), first)
     wrong, wrong_vector = np.float32(0), all_floats(np.float32(0))
@@ -392,13 +413,12 @@ def _interleave(outputs: Floats, maps: Floats, j: int) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _place(maps: Floats, count: int, y: Floats, corner: Integers) -> None:
+def _place(maps: Floats, count: int, y: Floats, top: int, left: int) -> None:
     """Maps of a tile, `count` columns, to where they lie in a frame's outputs `(H', W', N)`.
 
     Whole rows: outputs are put into memory that no cache holds, column by column it would be slow.
     """
     height, width, kernels = y.shape
-    top, left = corner[0], corner[1]
     size = min(count, width - left) * kernels
     x, flat = maps.reshape(-1), y.reshape(-1)
     for i in range(min(maps.shape[0], height - top)):

@@ -1,6 +1,5 @@
 """Kernels on frames by Fourier transforms of tiles, on a grid that the frame's shape fixes."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from math import ceil, log2, sqrt
 
@@ -117,12 +116,10 @@ class _Work:
         return sorted(fitting, key=self.cost_ns)[:CANDIDATES]
 
 
-def _sides(size: int) -> Iterator[int]:
+def _sides(size: int) -> list[int]:
     """Powers of two of which a kernel leaves a quarter or more."""
-    side = max(fft.SMALLEST, 1 << (4 * size // 3).bit_length())
-    for _ in range(4):
-        yield side
-        side *= 2
+    least = max(fft.SMALLEST, 1 << (4 * size // 3).bit_length())
+    return [least << k for k in range(4)]
 
 
 def forms(operator: Operator, *formats: Format) -> list[Form]:
