@@ -212,7 +212,8 @@ def _correlate(
 def _cut(tile: Floats, planes: Pixels, size: int, top: int, left: int, repeats: bool) -> bool:
     """Planes `(C, H, W)` from a row and a column on, zero for what is not finite; whether all was.
 
-    What lies beyond a border is the pixel at it if that `repeats`, else zero.
+    What lies beyond a border is the pixel at it, which is inside the tile, if that `repeats`, else
+    zero.
     """
     channels, height, width = planes.shape
     pixels, out, stride = planes.reshape(-1), tile.reshape(-1), tile.shape[2]
@@ -237,7 +238,6 @@ def _cut(tile: Floats, planes: Pixels, size: int, top: int, left: int, repeats: 
             out[q + j] = number
         before = np.float32(pixels[begin]) if repeats else np.float32(0)
         behind = np.float32(pixels[begin + width - 1]) if repeats else np.float32(0)
-        wrong += (before - before) + (behind - behind)
         out[q : q + first] = before
         out[q + last : q + size] = behind
     sums = np.empty(FLOATS, np.float32)
@@ -458,5 +458,4 @@ def _add(x: Floats, kernels: Doubles, is_shared: bool, y: Floats) -> None:
                     for j in range(max(s - columns + 1, 0), min(s + 1, y.shape[1])):
                         for m in range(c if is_shared else 0, c + 1 if is_shared else y.shape[2]):
                             n, d = (0, 0) if is_shared else (m, c)
-                            total = y[i, j, m] + kernels[n, r - i, s - j, d] * x[r, s, c]
-                            y[i, j, m] = total if total == total else np.nan
+                            y[i, j, m] += kernels[n, r - i, s - j, d] * x[r, s, c]
