@@ -10,7 +10,7 @@ from scipy import ndimage
 from corrente import wire
 from corrente.format import Items
 from corrente_pipelines import Pipeline
-from tests.service.exchange import MEAN, PATIENT, Client, Exchange, kinds
+from tests.service.exchange import MEAN, Client, Exchange, kinds
 from tests.service.test_runner import BrokenPipeline, BrokenPlan
 
 STREAMS = 7
@@ -213,12 +213,3 @@ def test_what_has_no_credit_is_dropped_block_by_block(credit):
     said = subscriber.say(wire.Credit(100, 1 << 30))
     assert kinds(said) == ["Gap", "Block"] * 2
     assert subscription.ledger.is_balanced(subscription.queued)
-
-
-def test_who_may_hold_streams_back_is_given_them_block_by_block():
-    exchange = Exchange(PATIENT)
-    publisher, subscriber = exchange.client(), exchange.client()
-    subscriber.subscribe("**/smooth", policy="wait", queue=2, credit=1)
-    streams, x = opened(publisher), signals(10)
-    acks = send(publisher, streams, x, 0)
-    assert [ack.next_index for ack in acks] == [10, 10, 10, 0, 0, 0, 0]
