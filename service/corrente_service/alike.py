@@ -33,6 +33,14 @@ class Alike:
             self._gains[count] = found
         return found
 
+    def knows(self, count: int) -> bool:
+        """Whether it is known what streams have in common after so many items."""
+        return count in self.after
+
+    def is_steady(self, count: int) -> bool:
+        """Whether streams are known to have the same in common after so many items."""
+        return self.after.get(count) is self
+
     def most_bytes(self, count: int, takes: Wanted) -> int:
         """What these stages give for so many items at most."""
         found = self._most_bytes.get(count)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -14,28 +15,48 @@ from corrente_service.runner import Runner
 from corrente_service.stream import Arrived, Stream
 
 LEAST = 3
-"""So many streams together cost less than one by one."""
+"""So many blocks together cost less than one by one."""
 
 MOST = 512
 """More gain nothing, and their items would leave the cache between two stages."""
 
+FEW = 64
+"""Where streams are no more, blocks of each that follow each other are taken as one."""
+
 
 @dataclass(slots=True)
 class Group:
-    """Streams that are alike, and their next blocks, each of `count` items."""
+    """Streams that are alike, and the next blocks of each, all of `count` items.
+
+    `blocks` are as many of each stream, those of the first stream first.
+    """
 
     alike: Alike
     count: int
     demand: Demand
-    most: int  # so many blocks, as far as nobody holds them back
+    most: int  # so many streams, as far as nobody holds them back
     streams: list[Stream] = field(default_factory=list[Stream])
     blocks: list[Arrived] = field(default_factory=list[Arrived])
 
+    @property
+    def rows(self) -> list[Stream]:
+        """The stream of each block."""
+        depth = len(self.blocks) // len(self.streams)
+        return [stream for stream in self.streams for _ in range(depth)]
+
     def fit(self) -> bool:
-        """Leaves out what others have meanwhile taken the room of; says whether it is worth it."""
-        room = self.demand.room(len(self.blocks), self.alike, self.count)
+        """Takes what there is still room for; says whether that is worth it."""
+        room = self.demand.room(MOST, self.alike, self.count)
         del self.streams[room:], self.blocks[room:]
-        return room >= LEAST
+        if not self.streams:
+            return False
+        if not self.alike.knows(self.count):  # it is found out, if that is of use
+            return len(self.blocks) >= LEAST or self._goes_on(1)
+        depth = self._depth(room)
+        if depth > 1:
+            works = (work for stream in self.streams for work in islice(stream.work, depth))
+            self.blocks = [work for work in works if isinstance(work, Arrived)]  # all of them are
+        return len(self.blocks) >= LEAST
 
     def push(self, runner: Runner) -> list[Outputs] | None:
         """What comes of the blocks; None where they are better pushed one by one."""
@@ -47,6 +68,30 @@ class Group:
             [block.t_ns for block in self.blocks],
             self.demand.want,
         )
+
+    def _depth(self, room: int) -> int:
+        """How many blocks of each stream can be taken as one, and come out as they came in."""
+        depth = 1
+        if len(self.streams) <= FEW and self.alike.is_steady(self.count):
+            while (
+                2 * depth * len(self.streams) <= room
+                and self.alike.gains(2 * depth * self.count)
+                and self._goes_on(depth)
+            ):
+                depth *= 2
+        return depth
+
+    def _goes_on(self, depth: int) -> bool:
+        """Whether as many such blocks follow the first ones of every stream."""
+        for stream in self.streams:
+            if len(stream.work) < 2 * depth:
+                return False
+            for work in islice(stream.work, depth, 2 * depth):
+                if not isinstance(work, Arrived) or isinstance(work.came, Jpegs):
+                    return False
+                if work.count != self.count:
+                    return False
+        return True
 
 
 def groups(streams: Iterable[Stream], runner: Runner, egress: Egress) -> Iterator[Group]:

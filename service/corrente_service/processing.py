@@ -10,7 +10,7 @@ from corrente import wire
 from corrente_service.demand import Demand
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event
-from corrente_service.group import LEAST, Group, groups
+from corrente_service.group import Group, groups
 from corrente_service.held import HeldBack
 from corrente_service.ingest import Ingest
 from corrente_service.job import Job, Result, first_job
@@ -79,11 +79,13 @@ class Processing:
         free = self._held.free()
         if free:
             self._busy = dict.fromkeys(free) | self._busy
-        had_enough = self._work_together()
-        left = {stream: TURN_BYTES for stream in self._busy if stream not in had_enough}
-        while left:  # a job of each
-            done = [(stream, self._work(stream, most)) for stream, most in left.items()]
-            left = {stream: rest for stream, rest in done if rest > 0}
+        left = dict.fromkeys(self._busy, TURN_BYTES)
+        most_blocks = TURN_BLOCKS
+        while left:  # blocks of all that can be in groups, and a job of each of the others
+            had_enough, most_blocks = self._work_together(left, most_blocks)
+            others = [stream for stream in left if stream not in had_enough]
+            rests = {stream: self._work(stream, left[stream]) for stream in others}
+            left = {stream: rest for stream, rest in rests.items() if rest > 0}
         self._hold()
 
     def jobs(self) -> list[Job]:
@@ -147,23 +149,24 @@ class Processing:
             del self._busy[stream]
             self._held.add(stream, demand)
 
-    def _work_together(self) -> Set[Stream]:
-        """A block of every stream that can be in a group, and another, while there are groups.
+    def _work_together(
+        self, streams: Iterable[Stream], most_blocks: int
+    ) -> tuple[Set[Stream], int]:
+        """Blocks of every stream that can be in a group, and others, while there are groups.
 
-        Gives the streams that have more, where that was enough for a turn.
+        Gives the streams that have more but were enough at work, and how many blocks are left.
         """
-        streams = list(self._busy)
-        left = TURN_BLOCKS
-        while len(streams) >= LEAST:
-            if left <= 0:
-                return set(streams)
+        streams = list(streams)
+        while streams:
+            if most_blocks <= 0:
+                return set(streams), most_blocks
             done: list[Stream] = []
             for group in groups(streams, self._runner, self._egress):
                 if self._push(group):
                     done += group.streams
-            left -= len(done)
+                    most_blocks -= len(group.blocks)
             streams = [stream for stream in done if stream.work]
-        return set()
+        return set(), most_blocks
 
     def _push(self, group: Group) -> bool:
         outputs = group.push(self._runner)
@@ -171,14 +174,15 @@ class Processing:
             return False
         for made in outputs:
             self._egress.offer_group(made)
-        for stream, block in zip(group.streams, group.blocks, strict=True):
+        for stream, block in zip(group.rows, group.blocks, strict=True):
             stream.process(block)
+        for stream in group.streams:
             self._requeue(stream)
         self._due |= dict.fromkeys(group.streams)
         return True
 
     def _work(self, stream: Stream, most_bytes: int) -> int:
-        """A job of the stream; how much more it may have done."""
+        """A job of the stream, if it has work; how much more it may have done in this turn."""
         if stream.is_working or not stream.work or self._egress.holds(stream.name):
             return 0
         job = self._first_job(stream)
@@ -188,7 +192,7 @@ class Processing:
             return 0
         job.run(self._runner)
         self._take_over(job)
-        return most_bytes - job.decoded_bytes if job.is_done else 0
+        return most_bytes - job.decoded_bytes if job.is_done and stream.work else 0
 
     def _first_job(self, stream: Stream) -> Job:
         name = stream.name

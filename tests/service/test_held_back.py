@@ -101,6 +101,24 @@ def test_credit_for_many_blocks_lets_as_many_streams_go_on_together():
     assert exchange.service.is_drained
 
 
+def test_of_a_backlog_of_one_stream_so_much_is_taken_as_there_is_credit_for():
+    pipeline = patient()
+    exchange = Exchange(pipeline)
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscription = waiting(subscriber, queue=2, credit=0)
+    streams = opened(publisher, 1)
+    for k in range(20):
+        send(publisher, streams, signals(10)[:1], 10 * k)
+    assert pipeline.items == [10, 10]
+    grant(subscriber, 4)
+    assert in_flight(exchange) == 10 * (20 - 4 - 2)
+    assert subscription._waiting_blocks == 2
+    pipeline.items.clear()
+    grant(subscriber, 15)
+    assert pipeline.items == [80, 10, 10, 10]
+    assert in_flight(exchange) == 10 * (20 - 15 - 2)
+
+
 def test_groups_that_are_found_at_once_share_the_room_there_is():
     pipeline = patient()
     exchange = Exchange(pipeline)
