@@ -78,6 +78,9 @@ def check_plan_group(
         after, outputs = plan.step_group(own, given, want)
         assert stored.dump(own) == before, "it changed the states that it was given"
         check_same_bits(given, blocks[rows])
+        most_bytes = plan.most_bytes(blocks.shape[1])
+        for name, items in outputs.items():
+            assert items.nbytes <= len(rows) * most_bytes[name]
         for k, row in enumerate(rows):
             assert stored.dump(plan.apart(own, k)) == stored.dump(states[row])
             alone, expected = plan.step(states[row], blocks[row], want)

@@ -3,7 +3,7 @@
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, floor
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -206,6 +206,14 @@ class Plan:
         few = 0 < count * self.format.item_bytes <= group.BLOCK_BYTES
         # Between two streams that lie end to end, as many outputs as a window has items are waste.
         return few and 2 * self._reach <= count
+
+    def most_bytes(self, count: int) -> dict[str, int]:
+        """What each stage gives for so many items at most: what it owed before, and for them."""
+        return {
+            step.name: (1 + floor((count + step.delay) / step.format.stride))
+            * step.format.item_bytes
+            for step in self.steps
+        }
 
     @cached_property
     def _is_groupable(self) -> bool:

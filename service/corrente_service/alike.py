@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from corrente_pipelines import Plan
 from corrente_service.cohort import Cohort
+from corrente_service.events import Wanted
 
 KNOWN = 256
 """How many are known to be the same as one met before; mostly there are a few."""
@@ -19,6 +20,7 @@ class Alike:
         self.cohorts = [Cohort(plan) for plan in plans]
         self.after: dict[int, Alike] = {}  # so many items: what they have in common then
         self._gains: dict[int, bool] = {}
+        self._most_bytes: dict[int, dict[str, dict[str, int]]] = {}
 
     def gains(self, count: int) -> bool:
         """Whether blocks of so many items are better put through together."""
@@ -30,6 +32,25 @@ class Alike:
                 self.after.clear()
             self._gains[count] = found
         return found
+
+    def knows(self, count: int) -> bool:
+        """Whether it is known what streams have in common after so many items."""
+        return count in self.after
+
+    def is_steady(self, count: int) -> bool:
+        """Whether streams are known to have the same in common after so many items."""
+        return self.after.get(count) is self
+
+    def most_bytes(self, count: int, takes: Wanted) -> int:
+        """What these stages give for so many items at most."""
+        found = self._most_bytes.get(count)
+        if found is None:
+            if len(self._most_bytes) >= KNOWN:
+                self._most_bytes.clear()
+            plans = [cohort.plan for cohort in self.cohorts]
+            found = {plan.pipeline: plan.most_bytes(count) for plan in plans}
+            self._most_bytes[count] = found
+        return sum(found[name][stage] for name, stages in takes.items() for stage in stages)
 
 
 ALONE = Alike(())

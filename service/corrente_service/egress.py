@@ -1,7 +1,7 @@
 """The daemon's half of subscribing: which topics exist, and who gets what of them."""
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from corrente.errors import FormatError, Refused
 from corrente.format import AnyBlock, Format, Items
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import data
+from corrente_service.demand import NO_DEMAND, Demand, Demands
 from corrente_service.events import (
     Begun,
     Ended,
@@ -34,9 +35,6 @@ ENDED_TOPICS = 1024
 """How many topics that ended are remembered, for subscribers that were away; a client knows as many
 by their ids.
 """
-
-KNOWN_WISHES = 256
-"""How many different wishes are known to be the same; mostly there is one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,16 +62,6 @@ class _Past(NamedTuple):
     end: Notice
 
 
-class Demand(NamedTuple):
-    """What is wanted of a stream, and the subscribers with back-pressure, who may hold it back."""
-
-    want: Wanted
-    holding: tuple[Subscription, ...]
-
-
-NO_DEMAND = Demand({}, ())
-
-
 class Egress:
     """Every live topic, and every subscription."""
 
@@ -83,8 +71,9 @@ class Egress:
         self._ids = count(1)
         self._live: dict[str, dict[Topic, _Live]] = {}  # by stream
         self._places: dict[tuple[str, str], dict[str, _Live]] = {}  # by pipeline and stage
-        self._wishes: dict[Hashable, Wanted] = {}
         self._demands: dict[str, Demand] = {}  # by stream
+        self._made_demands = Demands()
+        self.changes = 0  # of what is wanted of streams, and by whom
         self._unannounced: set[str] = set()  # streams that may owe somebody an announcement
         self._ended: deque[_Past] = deque(maxlen=ENDED_TOPICS)
         self.ended_topics = 0  # since the daemon began
@@ -143,6 +132,7 @@ class Egress:
         if subscription is None:
             return
         self.left.add(subscription.abandon())
+        self._made_demands.forget()
         for stream, found in self._live.items():
             for live in found.values():
                 if subscription in live.subscribers:
@@ -227,7 +217,7 @@ class Egress:
 
     def holds(self, stream: str) -> bool:
         """Whether a subscriber with back-pressure has no room for more of the stream."""
-        return any(subscription.is_full for subscription in self.demand(stream).holding)
+        return self.demand(stream).is_held
 
     def leaving(self) -> Iterator[tuple[bytes, Frames]]:
         """What may be sent, and to whom."""
@@ -248,13 +238,6 @@ class Egress:
     def is_empty(self) -> bool:
         """Whether nothing waits for any subscriber's credit."""
         return all(subscription.is_empty for subscription in self.subscriptions.values())
-
-    def _wish(self, wanted: Mapping[str, set[str]]) -> Wanted:
-        """The same for all streams of which the same is wanted."""
-        key = frozenset((name, frozenset(stages)) for name, stages in wanted.items())
-        if len(self._wishes) >= KNOWN_WISHES:
-            self._wishes.clear()
-        return self._wishes.setdefault(key, dict(key))
 
     def _begin(self, found: dict[Topic, _Live], begun: Begun) -> None:
         epoch = next(live.epoch for live in found.values())  # there is always the raw stream
@@ -324,14 +307,17 @@ class Egress:
     def _count(self, stream: str) -> None:
         """Notes anew what is wanted of a stream, and who may hold it back."""
         wanted: dict[str, set[str]] = {}
-        holding: dict[Subscription, None] = {}
+        holding: dict[Subscription, dict[str, set[str]]] = {}
         for live in self._live.get(stream, {}).values():
+            _, pipeline, stage = live.topic
             if live.subscribers:
-                wanted.setdefault(live.topic.pipeline, set()).add(live.topic.stage)
+                wanted.setdefault(pipeline, set()).add(stage)
             for subscription in live.subscribers:
                 if subscription.policy == "wait":
-                    holding[subscription] = None
-        self._demands[stream] = Demand(self._wish(wanted), tuple(holding))
+                    takes = holding.setdefault(subscription, {})
+                    takes.setdefault(pipeline, set()).add(stage)
+        self.changes += 1
+        self._demands[stream] = self._made_demands.of(wanted, holding)
         if stream not in self._live:
             del self._demands[stream]
 

@@ -4,12 +4,14 @@ What comes of it is offered to subscribers, counted, and acknowledged to publish
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from corrente import wire
+from corrente_service.demand import Demand
 from corrente_service.egress import Egress
 from corrente_service.events import Ended, Event
-from corrente_service.group import LEAST, Group, groups
+from corrente_service.group import Group, groups
+from corrente_service.held import HeldBack
 from corrente_service.ingest import Ingest
 from corrente_service.job import Job, Result, first_job
 from corrente_service.ledger import StreamLedger
@@ -19,8 +21,8 @@ from corrente_service.stream import Arrived, Finished, Stream, Swapped, Work
 TURN_BYTES = 1 << 18
 """What a stream may have done in a turn, or one job: so the others are never far behind."""
 
-TURN_BLOCKS = 32
-"""The same of those in groups, whose blocks are small."""
+TURN_BLOCKS = 2048
+"""So many blocks in groups, which are small, are enough for a turn."""
 
 HEAVY_BYTES = 1 << 17
 """So much of a stream at once takes long, whatever becomes of it."""
@@ -46,39 +48,45 @@ class Processing:
         self._runner = runner
         self._egress = egress
         self._send = send
-        self._busy: dict[Stream, None] = {}  # streams with work
+        self._busy: dict[Stream, None] = {}  # streams with work; who waited longest is first
+        self._held = HeldBack(egress)  # but these
         self._due: dict[Stream, None] = {}  # streams whose publisher is owed an answer
         self._jobs: list[Job] = []  # to be handed out
 
     @property
     def is_idle(self) -> bool:
         """Whether no stream has work, here or handed out."""
-        return not self._busy
+        return not self._busy and self._held.is_empty
 
     @property
     def has_work(self) -> bool:
         """Whether the next `turn` has something to do."""
-        return any(
-            not stream.is_working and not self._egress.holds(stream.name) for stream in self._busy
-        )
+        return self._held.has_room or any(not stream.is_working for stream in self._busy)
 
     def took(self, streams: Iterable[Stream]) -> None:
         """The streams got something from their publishers, who are owed an answer."""
         taken = dict.fromkeys(streams)
         self._due |= taken
-        self._busy |= {stream: None for stream in taken if stream.work}
+        self._busy |= {stream: None for stream in taken if stream.work and stream.held_by is None}
 
     def add(self, stream: Stream) -> None:
         """The stream may have work."""
-        if stream.work:
+        if stream.work and stream.held_by is None:
             self._busy[stream] = None
 
     def turn(self) -> None:
         """Some work of every stream, as far as nobody holds it back."""
-        self._work_together()
-        for stream in tuple(self._busy):
-            if not stream.is_working:
-                self._work(stream)
+        free = self._held.free()
+        if free:
+            self._busy = dict.fromkeys(free) | self._busy
+        left = dict.fromkeys(self._busy, TURN_BYTES)
+        most_blocks = TURN_BLOCKS
+        while left:  # blocks of all that can be in groups, and a job of each of the others
+            had_enough, most_blocks = self._work_together(left, most_blocks)
+            others = [stream for stream in left if stream not in had_enough]
+            rests = {stream: self._work(stream, left[stream]) for stream in others}
+            left = {stream: rest for stream, rest in rests.items() if rest > 0}
+        self._hold()
 
     def jobs(self) -> list[Job]:
         """Work that takes long, each piece given out once."""
@@ -103,6 +111,7 @@ class Processing:
             self._take_over(job)
         self._busy.pop(stream, None)
         self._due.pop(stream, None)
+        self._held.discard(stream)
 
     def answer(self) -> None:
         """One cumulative acknowledgement per stream; one rewind per loss."""
@@ -128,17 +137,36 @@ class Processing:
         for peer, rewind in rewinds:
             self._send(peer, rewind)
 
-    def _work_together(self) -> None:
-        """A block of every stream that can be in a group, and another, while there are groups."""
-        streams = list(self._busy)
-        for _ in range(TURN_BLOCKS):
-            if len(streams) < LEAST:
-                return
+    def _hold(self) -> None:
+        """Sets aside who is held back; it stays so until the next turn."""
+        held: set[Demand] = set()
+        for stream in tuple(self._busy):
+            demand = self._egress.demand(stream.name)
+            if stream.is_working or (demand not in held and not demand.is_held):
+                self._held.discard(stream)
+                continue
+            held.add(demand)
+            del self._busy[stream]
+            self._held.add(stream, demand)
+
+    def _work_together(
+        self, streams: Iterable[Stream], most_blocks: int
+    ) -> tuple[Set[Stream], int]:
+        """Blocks of every stream that can be in a group, and others, while there are groups.
+
+        Gives the streams that have more but were enough at work, and how many blocks are left.
+        """
+        streams = list(streams)
+        while streams:
+            if most_blocks <= 0:
+                return set(streams), most_blocks
             done: list[Stream] = []
             for group in groups(streams, self._runner, self._egress):
                 if self._push(group):
                     done += group.streams
+                    most_blocks -= len(group.blocks)
             streams = [stream for stream in done if stream.work]
+        return set(), most_blocks
 
     def _push(self, group: Group) -> bool:
         outputs = group.push(self._runner)
@@ -146,26 +174,25 @@ class Processing:
             return False
         for made in outputs:
             self._egress.offer_group(made)
-        for stream, block in zip(group.streams, group.blocks, strict=True):
+        for stream, block in zip(group.rows, group.blocks, strict=True):
             stream.process(block)
-            if not stream.work:
-                del self._busy[stream]
+        for stream in group.streams:
+            self._requeue(stream)
         self._due |= dict.fromkeys(group.streams)
         return True
 
-    def _work(self, stream: Stream) -> None:
-        left = TURN_BYTES
-        while left > 0 and stream.work and not self._egress.holds(stream.name):
-            job = self._first_job(stream)
-            left -= job.decoded_bytes
-            if job.decoded_bytes >= HEAVY_BYTES or self._runner.is_heavy(stream.name):
-                stream.is_working = True
-                self._jobs.append(job)
-                return
-            job.run(self._runner)
-            self._take_over(job)
-            if not job.is_done:  # the others have their turn first
-                return
+    def _work(self, stream: Stream, most_bytes: int) -> int:
+        """A job of the stream, if it has work; how much more it may have done in this turn."""
+        if stream.is_working or not stream.work or self._egress.holds(stream.name):
+            return 0
+        job = self._first_job(stream)
+        if job.decoded_bytes >= HEAVY_BYTES or self._runner.is_heavy(stream.name):
+            stream.is_working = True
+            self._jobs.append(job)
+            return 0
+        job.run(self._runner)
+        self._take_over(job)
+        return most_bytes - job.decoded_bytes if job.is_done and stream.work else 0
 
     def _first_job(self, stream: Stream) -> Job:
         name = stream.name
@@ -176,8 +203,15 @@ class Processing:
         self._due[stream] = None
         for result in job.results:
             self._done(stream, stream.take() if result.is_done else stream.work[0], result)
-        if not stream.work:
-            self._busy.pop(stream, None)
+        self._requeue(stream)
+
+    def _requeue(self, stream: Stream) -> None:
+        """The stream has had its turn: it is behind those for whom there was no room."""
+        if stream.held_by is not None:
+            self._held.discard(stream)
+        self._busy.pop(stream, None)
+        if stream.work:
+            self._busy[stream] = None
 
     def _done(self, stream: Stream, work: Work, result: Result) -> None:
         is_whole = not _say_defects(result.events)

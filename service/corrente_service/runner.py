@@ -16,6 +16,7 @@ from corrente.format import Format, Items
 from corrente.wire import GapReason
 from corrente_pipelines import GapError, Pipeline, Plan
 from corrente_pipelines.choice import BY_MODEL, Choice
+from corrente_pipelines.group import Indices
 from corrente_service.alike import ALONE, Alike, Likeness
 from corrente_service.events import Ended, Event, Missing, Output, Outputs, Topic, Wanted
 from corrente_service.jpeg import Jpegs, decoded
@@ -161,38 +162,51 @@ class Runner:
     def push_group(
         self, streams: Sequence[str], items: Items, times_ns: Sequence[int], want: Wanted
     ) -> list[Outputs] | None:
-        """`push` of equally long blocks `(S, n, …)` of several streams that are alike, at once.
+        """`push` of equally long blocks `(B, n, …)` of S streams that are alike, at once.
+
+        B is S, or a multiple of it: as many blocks of each stream, which follow each other, those
+        of the first stream first. So they come out again.
 
         Nothing has happened where it gives None: a pipeline has a defect, and only who pushes the
         streams one by one finds out in which.
         """
         sources = [self._sources[stream] for stream in streams]
+        depth, count = len(items) // len(streams), items.shape[1]
+        names = streams if depth == 1 else [name for name in streams for _ in range(depth)]
+        whole = items.reshape(len(streams), depth * count, *items.shape[2:])
         indices = [source.next_index for source in sources]
+        starts = _following(np.array(indices), depth, count)
         outputs: list[Outputs] = []
         if "" in want:
-            outputs.append(Outputs("", "", streams, indices, items, times_ns))
+            outputs.append(Outputs("", "", names, starts.tolist(), items, times_ns))
         moves: list[Move] = []
-        alike, count = self.alike(streams[0]), items.shape[1]
+        alike = self.alike(streams[0])
         for cohort, name in zip(alike.cohorts, sources[0].runs, strict=True):
             runs = [source.runs[name] for source in sources]
             rows = rows_in(cohort, runs)
             before = cohort.taken(rows)
             try:
-                after, made = cohort.plan.step_group(before, items, want.get(name, NOBODY))
+                after, made = cohort.plan.step_group(before, whole, want.get(name, NOBODY))
             except Exception:  # noqa: BLE001 - see above
                 return None
             moves.append(Move(runs, cohort, rows, after))
-            starts = cohort.plan.group_positions(before)
+            positions = cohort.plan.group_positions(before)
             for stage, block in made.items():
-                times = cohort.clock(stage).times(starts[stage], before.next_index, times_ns)
-                outputs.append(Outputs(name, stage, streams, starts[stage].tolist(), block, times))
-        after_all = self._after(alike, count, moves)
+                each, rest = divmod(block.shape[1], depth)
+                if rest:
+                    return None
+                own = _following(positions[stage], depth, each)
+                times = cohort.clock(stage).times(own, starts, times_ns)
+                cut = block.reshape(len(items), each, *block.shape[2:])
+                outputs.append(Outputs(name, stage, names, own.tolist(), cut, times))
+        after_all = self._after(alike, depth * count, moves)
         pairs = zip(moves, after_all.cohorts, strict=False)
         if after_all is ALONE or not all(cohort.fits(move.after) for move, cohort in pairs):
             return None
-        for source, index, t_ns in zip(sources, indices, times_ns, strict=True):
-            source.t_index, source.t_ns = index, t_ns
-            source.next_index = index + count
+        last = (depth - 1) * count
+        for source, index, t_ns in zip(sources, indices, times_ns[depth - 1 :: depth], strict=True):
+            source.t_index, source.t_ns = index + last, t_ns
+            source.next_index = index + depth * count
             source.alike = after_all
         for move, cohort in zip(moves, after_all.cohorts, strict=True):
             move.to(cohort)
@@ -323,6 +337,11 @@ class Runner:
         for stage, made in plan.formats.items():
             check_labels(f"stages.{stage}", made)
         return plan
+
+
+def _following(starts: Indices, depth: int, count: int) -> Indices:
+    """Where blocks of so many items begin that follow each other, `depth` from each start on."""
+    return np.add.outer(starts, count * np.arange(depth)).ravel()
 
 
 def _nearest(source: Source) -> str:

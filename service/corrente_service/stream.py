@@ -11,6 +11,7 @@ from msgspec import Struct
 from corrente import wire
 from corrente.format import Format, Items
 from corrente_pipelines import Pipeline
+from corrente_service.demand import Demand
 from corrente_service.jpeg import Jpegs
 from corrente_service.ledger import StreamLedger
 from corrente_service.timing import ahead_ns
@@ -108,6 +109,7 @@ class Stream:
     is_rewind_due: bool = False  # and the publisher has yet to be asked for them
     is_ending: bool = False
     is_working: bool = False  # a job of its first work is out
+    held_by: Demand | None = None  # set aside, as these have no room for more
     away_since_s: float = 0.0
     ledger: StreamLedger = field(default_factory=StreamLedger)
     layout: Layout = field(init=False)

@@ -6,7 +6,7 @@ from itertools import accumulate
 from corrente import wire
 from corrente.topics import Patterns
 from corrente_service.ledger import SubscriptionLedger
-from corrente_service.parcel import Frames, Notice, Parcel, packed
+from corrente_service.parcel import ENTRY_BYTES, Frames, Notice, Parcel, packed
 
 GRANT_BLOCKS = 1024
 GRANT_BYTES = 16 << 20
@@ -54,6 +54,29 @@ class Subscription:
     def is_empty(self) -> bool:
         """Whether nothing waits for credit."""
         return not self._waiting
+
+    @property
+    def free(self) -> int:
+        """How many blocks may come before it is full, at most."""
+        credit = self._granted_blocks - self._sent_blocks
+        return 0 if self.is_full else credit + self._queue_blocks - self._waiting_blocks
+
+    def room(self, blocks: int, payload_bytes: int) -> int:
+        """How many times so many blocks may come before it is full, at least.
+
+        `payload_bytes` is what they have together at most.
+        """
+        entry_bytes = payload_bytes + blocks * ENTRY_BYTES
+        # It is full behind the block that fills it: the last ones may have any size.
+        waits = min(
+            -(-(self._queue_blocks - self._waiting_blocks) // blocks),
+            -(-(self._queue_bytes - self._waiting_bytes) // entry_bytes),
+        )
+        leaves = min(
+            (self._granted_blocks - self._sent_blocks) // blocks,
+            (self._granted_bytes - self._sent_bytes) // payload_bytes,
+        )
+        return max(0, leaves) + max(0, waits)
 
     def grant(self, credit: wire.Credit) -> None:
         """The subscriber allows so much in all; what it once allowed stands."""

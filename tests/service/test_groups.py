@@ -1,6 +1,8 @@
 """Streams that are alike are put through their pipelines together; nobody can tell."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from scipy import ndimage
 from corrente import wire
 from corrente.format import Items
 from corrente_pipelines import Pipeline
-from tests.service.exchange import MEAN, PATIENT, Client, Exchange, kinds
+from tests.service.exchange import MEAN, Client, Exchange, kinds
 from tests.service.test_runner import BrokenPipeline, BrokenPlan
 
 STREAMS = 7
@@ -19,21 +21,26 @@ RANDOM = np.random.default_rng(0)
 
 @dataclass(frozen=True)
 class WatchedPipeline:
-    """A pipeline whose plan says how many streams were stepped together, or one by one."""
+    """A pipeline whose plan says how many streams were stepped together, or one by one.
+
+    `items` says how many of each.
+    """
 
     sound: Pipeline
     name: str = "mean"
     for_each: str = "imu/*"
     backpressure: bool = False
     steps: list[int] = field(default_factory=list[int])
+    items: list[int] = field(default_factory=list[int])
 
     def plan(self, format: Any, choice: Any = None) -> "WatchedPlan":
-        return WatchedPlan(self.sound.plan(format), self.steps)
+        return WatchedPlan(self.sound.plan(format), self.steps, self.items)
 
 
 @dataclass(frozen=True, eq=False)
 class WatchedPlan(BrokenPlan):
     steps: list[int]
+    items: list[int]
 
     def __hash__(self) -> int:
         return hash(self.sound)
@@ -43,10 +50,12 @@ class WatchedPlan(BrokenPlan):
 
     def step(self, states: Any, items: Items, want: Any) -> Any:
         self.steps.append(1)
+        self.items.append(len(items))
         return self.sound.step(states, items, want)
 
     def step_group(self, states: Any, items: Items, want: Any) -> Any:
         self.steps.append(len(items))
+        self.items.append(items.shape[1])
         return self.sound.step_group(states, items, want)
 
 
@@ -62,7 +71,7 @@ class ForgetfulPlan(WatchedPlan):
 
 class ForgetfulPipeline(WatchedPipeline):
     def plan(self, format: Any, choice: Any = None) -> WatchedPlan:
-        return ForgetfulPlan(self.sound.plan(format), self.steps)
+        return ForgetfulPlan(self.sound.plan(format), self.steps, self.items)
 
 
 def opened(publisher: Client, count: int = STREAMS) -> list[wire.Opened]:
@@ -215,10 +224,94 @@ def test_what_has_no_credit_is_dropped_block_by_block(credit):
     assert subscription.ledger.is_balanced(subscription.queued)
 
 
-def test_who_may_hold_streams_back_is_given_them_block_by_block():
-    exchange = Exchange(PATIENT)
+def handle(publisher: Client, streams: list[wire.Opened], x: Items, start: int, stop: int) -> None:
+    """A block of each stream arrives; nothing is done yet. No rate explains their times."""
+    blocks = tuple(wire.Block(s.id, s.epoch, start, stop - start, 7 * start) for s in streams)
+    part = np.ascontiguousarray(x[: len(streams), start:stop])
+    sizes = (part.nbytes // len(streams),) * len(streams)
+    frames = wire.encode(wire.Blocks(blocks, sizes), part.tobytes())
+    publisher.exchange.service.handle(publisher.peer, frames, 0.0)
+
+
+THIRD = {
+    **MEAN,
+    "stages": {
+        "smooth": {"op": "moving_average", "size": 3},
+        "some": {"op": "decimate", "factor": 3},
+    },
+}
+"""Of ten items it gives three or four."""
+
+
+@pytest.mark.parametrize("count", [1, 2, STREAMS])
+@pytest.mark.parametrize("spec", [MEAN, THIRD], ids=["mean", "third"])
+def test_blocks_that_follow_each_other_are_taken_as_one_and_come_out_as_they_came_in(spec, count):
+    cuts = [0, 10, 20, 25, 31, *range(41, 122, 10), 133, *range(143, 204, 10)]
+    x = signals(cuts[-1], 10)
+    told = []
+    for is_queued in (False, True):
+        pipeline = WatchedPipeline(Pipeline.of(spec))
+        exchange = Exchange(pipeline)
+        publisher, subscriber = exchange.client(), exchange.client()
+        subscriber.subscribe("**")
+        streams = opened(publisher, count)
+        for start, stop in pairwise(cuts):
+            handle(publisher, streams, x, start, stop)
+            if not is_queued or stop in (20, 31):
+                exchange.tick()
+        handle(publisher, streams[:1], x, cuts[-1], cuts[-1] + 10)
+        exchange.tick()
+        for k, stream in enumerate(streams):
+            publisher.say(wire.End(stream.id, stream.epoch, cuts[-1] + 10 * (k == 0)))
+        of = defaultdict(list)
+        for message, payload in subscriber.inbox():
+            if isinstance(message, wire.Block):
+                of[message.id].append((message, bytes(payload)))
+        told.append(of)
+        total = exchange.service.processing.ended.processed
+        assert total == count * cuts[-1] + 10
+        assert total == sum(np.multiply(pipeline.steps, pipeline.items)), "some of it twice"
+    assert told[0] == told[1]
+    assert len(told[0]) == 3 * count
+    assert max(pipeline.items) == 80 or spec is THIRD
+
+
+def test_so_many_blocks_are_taken_as_one_as_gain_by_it():
+    pipeline = WatchedPipeline(Pipeline.of(MEAN))
+    exchange = Exchange(pipeline)
     publisher, subscriber = exchange.client(), exchange.client()
-    subscriber.subscribe("**/smooth", policy="wait", queue=2, credit=1)
-    streams, x = opened(publisher), signals(10)
-    acks = send(publisher, streams, x, 0)
-    assert [ack.next_index for ack in acks] == [10, 10, 10, 0, 0, 0, 0]
+    subscriber.subscribe("**/smooth")
+    n = 256  # a quarter of what is stepped together
+    streams, x = opened(publisher, 3), signals(12 * n)
+    for k in range(12):
+        handle(publisher, streams, x, k * n, (k + 1) * n)
+        if k < 4:
+            exchange.tick()
+    assert pipeline.items == [n] * 4
+    exchange.tick()
+    assert pipeline.items == [n] * 4 + [4 * n] * 2
+    for stream in streams:
+        publisher.say(wire.End(stream.id, stream.epoch, 12 * n))
+    for blocks, expected in zip(received(subscriber).values(), mean(x), strict=False):
+        np.testing.assert_allclose(whole(blocks), expected, rtol=1e-5, atol=1e-6)
+        tail, _ = blocks[-1]  # its time goes by the last block that came
+        assert (tail.index, tail.t_ns) == (12 * n - 1, 7 * 11 * n + (n - 1) * 10**7)
+
+
+def test_what_a_pipeline_raises_at_is_found_among_blocks_that_are_taken_as_one():
+    exchange = Exchange(BrokenPipeline(Pipeline.of(MEAN)))
+    publisher, subscriber = exchange.client(), exchange.client()
+    subscriber.subscribe("**/smooth")
+    streams, x = opened(publisher, 1), signals(100)
+    x[0, 75] = 13
+    for start in range(0, 100, 10):
+        handle(publisher, streams, x, start, start + 10)
+        if start < 20:
+            exchange.tick()
+    exchange.tick()
+    said = subscriber.heard()
+    assert [m.index for m in said if isinstance(m, wire.Block)] == [0, *range(9, 60, 10)]
+    (end,) = [message for message in said if isinstance(message, wire.End)]
+    assert "thirteen" in end.reason
+    counts = exchange.service.report(0.0)["items"]
+    assert counts["processed"] + counts["dropped"]["pipeline_error"] == 100

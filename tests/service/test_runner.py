@@ -166,6 +166,9 @@ class BrokenPlan:
     def gains(self, count):
         return self.sound.gains(count)
 
+    def most_bytes(self, count):
+        return self.sound.most_bytes(count)
+
     def signature(self, states):
         return self.sound.signature(states)
 
@@ -182,6 +185,10 @@ class BrokenPlan:
 
     def group_positions(self, states):
         return self.sound.group_positions(states)
+
+    @property
+    def pipeline(self):
+        return self.sound.pipeline
 
     @property
     def format(self):
