@@ -31,6 +31,7 @@ SILENCE_S = 3.0
 INSTANCE_BYTES = 16
 MAX_INDEX = (1 << 63) - 1
 MAX_COUNT = (1 << 31) - 1
+MAX_WORKERS = 64
 MAX_PATTERNS = 64
 MAX_QUEUE = 1 << 16
 MAX_TEXT = 4096
@@ -53,6 +54,8 @@ Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 TimeNs = Annotated[int, Meta(ge=-MAX_INDEX - 1, le=MAX_INDEX)]
 Id = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
 Request = Annotated[int, Meta(ge=0, le=MAX_INDEX)]
+Worker = Annotated[int, Meta(ge=0, le=MAX_WORKERS - 1)]
+Workers = Annotated[int, Meta(ge=1, le=MAX_WORKERS)]
 Version = Annotated[int, Meta(ge=0, le=65535)]
 Instance = Annotated[bytes, Meta(min_length=INSTANCE_BYTES, max_length=INSTANCE_BYTES)]
 Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
@@ -183,10 +186,16 @@ class Status(Message, frozen=True):
 
 
 class Welcome(Message, frozen=True):
-    """The answer to `Hello`. `daemon` names the daemon's process; a new one knows no streams."""
+    """The answer to `Hello`. `daemon` names the daemon's process; a new one knows no streams.
+
+    It is number `worker` of the `workers` of its service; `corrente.workers` says where the others
+    are, and which of them a stream belongs to.
+    """
 
     version: Version
     daemon: Instance
+    worker: Worker = 0
+    workers: Workers = 1
 
 
 class Opened(Message, frozen=True):

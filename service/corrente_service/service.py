@@ -16,6 +16,7 @@ import msgspec
 
 from corrente import wire
 from corrente.errors import Refused, WireError
+from corrente.workers import owner
 from corrente_pipelines import Pipeline
 from corrente_pipelines.choice import BY_MODEL, Choice
 from corrente_service import report
@@ -59,7 +60,8 @@ class _Peer:
 class Service:
     """Streams in, pipelines over them, topics out.
 
-    `daemon` names this process to clients. Times are seconds on any clock that never goes back.
+    `daemon` names this process to clients; it is number `worker` of so many `workers`, and takes
+    the streams that belong to it. Times are seconds on any clock that never goes back.
     """
 
     def __init__(
@@ -69,8 +71,11 @@ class Service:
         daemon: bytes,
         now_s: float,
         choice: Choice = BY_MODEL,
+        worker: int = 0,
+        workers: int = 1,
     ) -> None:
         self.daemon = daemon
+        self._worker, self._workers = worker, workers
         self.runner = Runner(pipelines, limits, choice)
         self.ingest = Ingest(limits)
         self.egress = Egress(limits, self.runner.pipelines)
@@ -226,10 +231,11 @@ class Service:
         if known is not None and known.instance != hello.instance:
             self.ingest.leave(peer, now_s)
         self._peers[peer] = _Peer(hello.instance, now_s)
-        self._send(peer, wire.Welcome(wire.VERSION, self.daemon))
+        self._send(peer, wire.Welcome(wire.VERSION, self.daemon, self._worker, self._workers))
 
     def _open(self, peer: bytes, instance: bytes, asked: wire.Open) -> None:
         self._check_running()
+        self._check_owner(asked.stream)
         stream = self.ingest.find(asked, instance)
         if stream is not None and stream.is_working and stream.is_changed_by(asked):
             self._postponed.setdefault(stream.name, {})[peer] = asked
@@ -356,6 +362,17 @@ class Service:
     def _check_running(self) -> None:
         if self.is_stopping:
             raise Refused("stopping", "the daemon stops", remedy="connect again in a moment")
+
+    def _check_owner(self, stream: str) -> None:
+        worker = owner(stream, self._workers)
+        if worker != self._worker:
+            raise Refused(
+                "other_worker",
+                f"the stream belongs to worker {worker} of {self._workers}, "
+                f"this is worker {self._worker}",
+                path=stream,
+                remedy=f"connect to worker {worker}, as a client of this version does by itself",
+            )
 
     def _send(self, peer: bytes, message: wire.Message, payload: wire.Buffer = b"") -> None:
         self._out.append(Envelope(peer, wire.encode(message, payload)))

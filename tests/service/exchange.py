@@ -32,10 +32,11 @@ def ramp(start: int, stop: int) -> Items:
 class Exchange:
     """Carries envelopes between a service and its clients."""
 
-    def __init__(self, *pipelines: Any, **limits: Any) -> None:
+    def __init__(self, *pipelines: Any, worker: int = 0, workers: int = 1, **limits: Any) -> None:
         self.now_s = 0.0
         made = [Pipeline.of(p) if isinstance(p, dict) else p for p in pipelines]
-        self.service = Service(made, Limits(**limits), b"daemon".ljust(16, b"\0"), 0.0)
+        daemon = b"daemon".ljust(16, b"\0")
+        self.service = Service(made, Limits(**limits), daemon, 0.0, worker=worker, workers=workers)
         self.inboxes: dict[bytes, list[tuple[Any, Any]]] = {}
         self._names = count(1)
 

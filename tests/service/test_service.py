@@ -233,3 +233,18 @@ def test_reports_are_some_time_apart_however_often_they_are_asked_for(exchange):
     exchange.tick(after_s=REPORT_S)
     assert client.heard() == [wire.Report(3)]
     assert other.heard() == [wire.Report(7)]
+
+
+def test_a_stream_of_another_worker_is_refused_and_its_worker_named():
+    client = Exchange(MEAN, worker=1, workers=3).stranger()
+    [welcome] = client.hello()
+    assert (welcome.worker, welcome.workers) == (1, 3)
+    refused = client.open("imu/7")  # partition 38
+    assert (refused.code, refused.path) == ("other_worker", "imu/7")
+    assert "worker 2 of 3" in refused.message
+    assert isinstance(client.open("imu/8"), wire.Opened)  # partition 55
+
+
+def test_anything_may_be_subscribed_to_of_any_worker():
+    client = Exchange(MEAN, worker=1, workers=3).client()
+    assert kinds(client.subscribe("imu/7", "imu/7/mean/smooth", "**")) == ["Subscribed"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.vectors.messages import both_ways, from_clients, from_daemon
+from tests.vectors.partitions import all_partitions
 from tests.vectors.refused import all_refused
 
 FOLDER = Path(__file__).parent
@@ -18,3 +19,4 @@ def _write(name: str, vectors: Iterable[dict[str, Any]]) -> None:
 
 _write("messages.jsonl", (*both_ways(), *from_clients(), *from_daemon()))
 _write("refused.jsonl", all_refused())
+_write("partitions.jsonl", all_partitions())

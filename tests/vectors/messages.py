@@ -20,7 +20,7 @@ FIELDS = {
     "subscribe": "request patterns since policy queue ended",
     "credit": "blocks payload_bytes",
     "status": "request",
-    "welcome": "version daemon",
+    "welcome": "version daemon worker workers",
     "opened": "request id epoch next_index window_bytes pipelines notes",
     "ack": "id epoch next_index ended",
     "acks": "acks",
@@ -190,8 +190,10 @@ def of_formats_written_otherwise() -> Iterator[dict[str, Any]]:
 
 
 def from_daemon() -> Iterator[dict[str, Any]]:
-    yield sent("welcome", "welcome", 1, DAEMON)
-    yield sent("welcome at most", "welcome", 65535, bytes(16))
+    yield sent("welcome", "welcome", 1, DAEMON, 0, 1)
+    yield sent("welcome of a worker", "welcome", 1, DAEMON, 1, 2)
+    yield sent("welcome at most", "welcome", 65535, bytes(16), 63, 64)
+    yield short("welcome", 2, 1, DAEMON, 0, 1)
     notes = ["edges: is for frames, the stream is a signal"]
     yield sent("opened", "opened", 1, 3, 12, 500, 8 << 20, ["activity", "trend"], notes)
     fill = ["x" * 4096] * 7 + [""] * 56
