@@ -1,61 +1,113 @@
-"""The thread that keeps a client's half of the protocol in touch with the daemon."""
+"""The thread that keeps a client's halves of the protocol in touch with the daemon's workers."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 
 from corrente import wire
 from corrente.dealer import Dealer
 from corrente.errors import Closed, CorrenteError, Timeout
-from corrente.link import Envelope, Half, Link, new_instance
+from corrente.link import Envelope, Half, Link, ignore, new_instance
 from corrente.packing import pack
 from corrente.steps import Result, Steps, Wait
+from corrente.workers import Workers, beside
 
 CONNECT_TIMEOUT_S = 10.0
 LINGER_MS = 1000
 
 
-class Connection:
-    """A half of the protocol, its link and its socket, driven by a thread of their own.
+class Line:
+    """A half of the protocol, its link and its socket: what goes to one worker, and comes from it.
 
-    Whoever reads or calls the half holds `lock`. It is that of `changed`, which is notified after
-    every message.
-    `is_over` once the thread has let go of the socket.
+    Raises `ValueError` where ZeroMQ does not take the address.
     """
 
-    def __init__(self, address: str, half: Half) -> None:
+    def __init__(
+        self, address: str, half: Half, instance: bytes, welcome: Callable[[int, int], None]
+    ) -> None:
+        self.address = address
+        self.link = Link(half, instance, welcome)
+        self.dealer = Dealer(address, instance)
+        self.outbox = self.link.greet(time.monotonic())
+        self._linger_ms = 0
+
+    def turn(self, now: float) -> None:
+        """Have the half answer what came, and do what is due."""
+        link = self.link
+        for frames in self.dealer.received():
+            self.outbox += link.received(*wire.decode(frames), now)
+        if self.dealer.broke():
+            link.lose(now)
+            self.outbox = []
+        self.outbox += link.tick(now)
+        if link.state == "lost" and now >= link.due:
+            self.dealer.reconnect()
+            self.outbox = link.greet(now)
+
+    def flush(self) -> None:
+        """Send what is to be sent."""
+        envelopes, self.outbox = self.outbox, []
+        self.dealer.send(pack(envelopes))
+
+    def leave(self) -> None:
+        """Say goodbye, where somebody is there and it was not said."""
+        if farewell := self.link.leave():
+            self.outbox += farewell
+            self._linger_ms = LINGER_MS
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self.dealer.close(self._linger_ms)
+
+
+class Connection:
+    """Halves of the protocol, a line for each, driven by a thread of their own.
+
+    Whoever reads or calls a half holds `lock`. It is that of `changed`, which is notified after
+    every message. The lines of other workers than the first begin when something is posted to them,
+    or `workers` has a half for them, and end when it has none.
+    `is_over` once the thread has let go of the sockets.
+    """
+
+    def __init__(self, address: str, home: Half, workers: Workers[Half] | None = None) -> None:
         self.address = address
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        instance = new_instance()
-        self._link = Link(half, instance)
-        self._dealer = Dealer(address, instance)
-        self._outbox = self._link.greet(time.monotonic())
+        self._workers = workers
+        self._instance = new_instance()
+        self._lines: dict[Half, Line] = {}
+        self._matched: Mapping[int, Half] = {}
+        self._home = self._begin(address, home)
         self._listeners: dict[Callable[[], None], Callable[[], bool]] = {}
         self.is_over = False
         self._is_woken = False
         self._is_closing = False
-        self._linger_ms = 0
         self._failure: CorrenteError | None = None
         self._thread = threading.Thread(target=self._run, name=f"corrente {address}", daemon=True)
         self._thread.start()
 
-    def post(self, envelopes: list[Envelope]) -> None:
-        """Have messages sent. The caller holds `lock`."""
-        if not envelopes or self._failure is not None:
+    def post(self, envelopes: list[Envelope], half: Half | None = None) -> None:
+        """Have messages of a half sent, of the first unless said. The caller holds `lock`."""
+        line = self._home if half is None else self._lines.get(half)
+        if not envelopes or line is None or self._failure is not None:
             return
-        self._outbox += envelopes
-        if len(self._outbox) < wire.MAX_BLOCKS or self._link.state == "over":
+        line.outbox += envelopes
+        if len(line.outbox) < wire.MAX_BLOCKS or line.link.state == "over":
             self._wake()
             return
         # Sent here: while this thread computes, the other may have to wait for the interpreter.
         try:
-            self._flush()
+            line.flush()
         finally:
-            if self._dealer.has_more():
+            if line.dealer.has_more():
                 self._wake()
+
+    def reach(self) -> None:
+        """Begin the lines of halves that have none. The caller holds `lock`."""
+        if self._failure is None and self._match():
+            self._wake()
 
     def run(self, steps: Steps[Result]) -> Result:
         """Do the steps; what they wait for may raise `Timeout`, or what ended the connection."""
@@ -101,25 +153,33 @@ class Connection:
         if self._failure is not None:
             raise self._failure
         assert wait.timeout_s is not None
+        lines = self._lines.values()
+        worst = next((line for line in lines if line.link.state != "up"), self._home)
         raise Timeout(
             f"{wait.what} within {round(wait.timeout_s, 3):g} s "
-            f"({self.address}: {self._link.state})"
+            f"({worst.address}: {worst.link.state})"
         )
 
     def _wake(self) -> None:
         if not self._is_woken:
             self._is_woken = True
-            self._dealer.wake()
+            self._home.dealer.wake()
 
     def _run(self) -> None:
         failure: CorrenteError = Closed("the connection is closed")
         wait_s = 0.0
+        others: tuple[Dealer, ...] = ()
         try:
-            while self._link.state != "over":
-                self._dealer.wait(wait_s)
+            while all(line.link.state != "over" for line in self._lines.values()):
+                self._home.dealer.wait(wait_s, others)
                 with self.lock:
                     wait_s = self._turn(time.monotonic())
-            failure = self._link.failure or failure
+                    others = tuple(line.dealer for line in self._lines.values())[1:]
+            lines = self._lines.values()
+            failure = next(filter(None, (line.link.failure for line in lines)), failure)
+            for line in lines:  # one that is over has ended the others
+                line.leave()
+                line.flush()
         except CorrenteError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - whoever waits is told of a defect
@@ -129,7 +189,8 @@ class Connection:
             with self.lock:
                 self._failure = failure
                 self._tell()
-            self._dealer.close(self._linger_ms)
+            for line in self._lines.values():
+                line.close()
             with self.lock:
                 self.is_over = True
                 self._tell()
@@ -142,30 +203,45 @@ class Connection:
             wake()
 
     def _turn(self, now: float) -> float:
-        """Have the half answer what came, and send what is to be sent.
+        """Have the halves answer what came, and send what is to be sent.
 
         Gives the seconds until there is something to do, if nothing comes before.
         """
-        for frames in self._dealer.received():
-            self._outbox += self._link.received(*wire.decode(frames), now)
-        if self._dealer.broke():
-            self._link.lose(now)
-            self._outbox = []
-        self._outbox += self._link.tick(now)
-        if self._link.state == "lost" and now >= self._link.due:
-            self._dealer.reconnect()
-            self._outbox = self._link.greet(now)
+        for line in tuple(self._lines.values()):
+            line.turn(now)
+        is_news = self._match()
         if self._is_closing:
-            farewell = self._link.leave()
-            self._outbox += farewell
-            self._linger_ms = LINGER_MS if farewell else 0
+            for line in self._lines.values():
+                line.leave()
         self._tell()
-        self._flush()
+        for line in self._lines.values():
+            line.flush()
         if self._is_woken:
-            self._dealer.rest()
+            self._home.dealer.rest()
             self._is_woken = False
-        return 0.0 if self._dealer.has_more() else self._link.due - now
+        if is_news or any(line.dealer.has_more() for line in self._lines.values()):
+            return 0.0
+        return min(line.link.due for line in self._lines.values()) - now
 
-    def _flush(self) -> None:
-        envelopes, self._outbox = self._outbox, []
-        self._dealer.send(pack(envelopes))
+    def _begin(self, address: str, half: Half) -> Line:
+        workers = self._workers
+        welcome = partial(workers.told, half) if workers else ignore
+        line = Line(address, half, self._instance, welcome)
+        self._lines = {**self._lines, half: line}  # read without the lock, too
+        return line
+
+    def _match(self) -> bool:
+        """Have a line for each of the halves there are, and no others; whether any changed."""
+        workers = self._workers
+        if workers is None or workers.halves is self._matched:
+            return False
+        self._matched = workers.halves
+        wanted = set(workers.halves.values())
+        gone = [line for half, line in self._lines.items() if half not in wanted]
+        self._lines = {half: line for half, line in self._lines.items() if half in wanted}
+        for line in gone:
+            line.close()
+        for worker, half in workers.halves.items():
+            if half not in self._lines:
+                self._begin(beside(self.address, workers.home_worker, worker), half)
+        return True

@@ -68,9 +68,17 @@ class Dealer:
             send(last, _DONTWAIT, copy=not head)
             self._is_torn = False
 
-    def wait(self, timeout_s: float) -> None:
-        """Until something came, the connection broke, somebody woke us, or the time is up."""
-        self._poll.poll(max(0, ceil(timeout_s * 1000)))
+    def wait(self, timeout_s: float, others: Iterable["Dealer"] = ()) -> None:
+        """Until something came, the connection broke, somebody woke us, or the time is up.
+
+        The same goes for the others, whose sockets one thread waits for together.
+        """
+        poll = self._poll
+        if others:
+            poll = select.poll()
+            for dealer in (self, *others):
+                dealer._register(poll)  # noqa: SLF001 - one of us
+        poll.poll(max(0, ceil(timeout_s * 1000)))
 
     def wake(self) -> None:
         """End the other thread's `wait`, also the next one."""
@@ -126,9 +134,12 @@ class Dealer:
         dealer.setsockopt(zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES)
         self._monitor = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._poll = select.poll()
-        for fd in (dealer.fileno(), self._monitor.fileno(), self._alarm.fileno()):
-            self._poll.register(fd, select.POLLIN)
+        self._register(self._poll)
         dealer.connect(self._address)
+
+    def _register(self, poll: select.poll) -> None:
+        for fd in (self._socket.fileno(), self._monitor.fileno(), self._alarm.fileno()):
+            poll.register(fd, select.POLLIN)
 
     def _drop(self, linger_ms: int) -> None:
         self._socket.disable_monitor()

@@ -9,6 +9,7 @@ States, as in docs/protocol.md:
 """
 
 import secrets
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Literal, Protocol
 
@@ -60,19 +61,30 @@ def refusal(refused: wire.Refused) -> Refused:
     return Refused(refused.code, refused.message, path=refused.path, remedy=refused.remedy)
 
 
+def ignore(_worker: int, _workers: int) -> None:
+    """What a client does with the number of a worker where it has to do with one daemon only."""
+
+
 class Link:
     """What stands between a half of the protocol and the socket. Begins lost: `greet`.
 
     `due` is when `tick` has something to do next, or, while lost, when to `greet` again.
-    Times are seconds on any clock that never goes back.
+    Times are seconds on any clock that never goes back. `welcome` is called with the number of the
+    daemon's worker, and how many there are, before the half is welcomed.
     """
 
-    def __init__(self, half: Half, instance: bytes) -> None:
+    def __init__(
+        self,
+        half: Half,
+        instance: bytes,
+        welcome: Callable[[int, int], None] = ignore,
+    ) -> None:
         self.state: Literal["lost", "greeting", "up", "over"] = "lost"
         self.failure: CorrenteError | None = None
         self.due = 0.0
         self._half = half
         self._instance = instance
+        self._welcome = welcome
         self._heard = 0.0
         self._ping_due = 0.0
 
@@ -148,6 +160,7 @@ class Link:
             self._half.lost()  # the daemon knows nothing of what was said on this connection
         self.state, self._ping_due = "up", now + wire.HEARTBEAT_S
         self._plan()
+        self._welcome(welcome.worker, welcome.workers)
         return self._half.welcomed(welcome.daemon)
 
     def _dismissed(self, goodbye: wire.Goodbye, now: float) -> None:

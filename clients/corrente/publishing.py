@@ -12,7 +12,8 @@ from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import Closed, FormatError, NoPipeline
 from corrente.format import Dtype, Format, Items, format_of
-from corrente.sending import Outgoing, Sending
+from corrente.sending import Outgoing
+from corrente.sharing import Sharing
 from corrente.stamps import Run, Stamps, runs
 from corrente.steps import Steps, Wait
 from corrente.topics import check_stream
@@ -33,8 +34,9 @@ class Publishing:
     """The streams of one publisher, and their connection."""
 
     def __init__(self, address: str) -> None:
-        self._sending = Sending()
-        self.connection = Connection(address, self._sending)
+        self._sharing = Sharing()
+        workers = self._sharing.workers
+        self.connection = Connection(address, workers.home, workers)
 
     def open(
         self,
@@ -54,17 +56,18 @@ class Publishing:
         start = None if index is None else bounded("index", index, 0, wire.MAX_INDEX)
         longest = wire.Open(wire.MAX_INDEX, stream, format, encoding, wire.MAX_INDEX, takeover)
         wire.encode(longest)  # too long a header is refused here
-        outgoing, said = self._sending.open(stream, format, encoding, start, takeover)
+        outgoing, said = self._sharing.open(stream, format, encoding, start, takeover)
         try:
-            self.connection.post(said)
+            self.connection.reach()
+            self.connection.post(said, outgoing.half)
             yield Wait(
                 lambda: outgoing.opened is not None or outgoing.error is not None,
                 CONNECT_TIMEOUT_S,
                 f"{stream}: not opened",
             )
-            self._sending.check(outgoing)
+            outgoing.half.check(outgoing)
         except BaseException:
-            self._sending.give_up(outgoing)
+            outgoing.half.give_up(outgoing)
             raise
         return outgoing
 
@@ -85,7 +88,8 @@ class Publishing:
                 or not outgoing.has_room(len(payload))
             ):
                 return False
-            connection.post(self._sending.send(outgoing, count, t_ns, payload))
+            half = outgoing.half
+            connection.post(half.send(outgoing, count, t_ns, payload), half)
         return True
 
     def send(
@@ -114,16 +118,17 @@ class Publishing:
     def end(self, outgoing: Outgoing, timeout_s: float | None) -> Steps[None]:
         """Says the end once, and waits until the daemon has taken it all."""
         if not outgoing.is_ending:
-            self._sending.check(outgoing)
-            self.connection.post(self._sending.end(outgoing))
+            half = outgoing.half
+            half.check(outgoing)
+            self.connection.post(half.end(outgoing), half)
         what = "the end is not acknowledged"
         yield from self._until(outgoing, lambda: outgoing.ended, timeout_s, what)
 
     def close(self) -> Steps[None]:
         """Flushes and leaves, whether that succeeds or not; raises what was not raised yet."""
         try:
-            yield Wait(lambda: self._sending.is_flushed, CLOSE_TIMEOUT_S, "not acknowledged")
-            self._sending.check_all()
+            yield Wait(lambda: self._sharing.is_flushed, CLOSE_TIMEOUT_S, "not acknowledged")
+            self._sharing.check_all()
         finally:
             self.connection.leave()
 
@@ -134,7 +139,8 @@ class Publishing:
         for part in parts:
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
             yield from self._room(outgoing, part.payload.nbytes, left_s)
-            self.connection.post(self._sending.send(outgoing, *part))
+            half = outgoing.half
+            self.connection.post(half.send(outgoing, *part), half)
 
     def _room(self, outgoing: Outgoing, payload_bytes: int, timeout_s: float | None) -> Steps[None]:
         yield from self._until(
@@ -153,7 +159,7 @@ class Publishing:
         yield Wait(
             lambda: outgoing.error is not None or ready(), timeout_s, f"{outgoing.stream}: {what}"
         )
-        self._sending.check(outgoing)
+        outgoing.half.check(outgoing)
 
 
 def warn_unused(outgoing: Outgoing) -> None:

@@ -157,7 +157,12 @@ class Receiving:
         since: wire.Since = "now",
         policy: wire.Policy = "drop",
         queue: int = 256,
+        first: "Receiving | None" = None,
     ) -> None:
+        """`first` is for another worker: what is known of topics, and has ended, is known of all.
+
+        A topic may go over from one worker to another, as after a restart of the service.
+        """
         self.is_subscribed = False
         self.error: CorrenteError | None = None
         self._patterns = patterns
@@ -176,6 +181,8 @@ class Receiving:
         self._unended = {pattern for pattern in patterns if not has_wildcard(pattern)}
         self._can_finish = bool(self._unended)
         self._topics: dict[str, _Incoming] = {}
+        if first is not None:
+            self._unended, self._can_finish, self._topics = first._shared  # noqa: SLF001
         self._ids: dict[int, _Incoming] = {}
         self._waiting: deque[Block] = deque()
         self._window = Window(queue, policy)
@@ -227,7 +234,21 @@ class Receiving:
         self._window.settle(len(self._waiting))
         return self._window.granted() if self._is_flowing else self._subscribe()
 
+    @property
+    def _shared(self) -> tuple[set[str], bool, dict[str, _Incoming]]:
+        return self._unended, self._can_finish, self._topics
+
+    def want(self, patterns: tuple[str, ...], missed: bool) -> None:
+        """Ask for these from the next `welcomed` on; none are asked for at all.
+
+        `missed` where the user may have missed something meanwhile, which is then told.
+        """
+        self._patterns = patterns
+        self.is_subscribed |= missed or not patterns
+
     def _subscribe(self) -> list[Envelope]:
+        if not self._patterns:
+            return []
         if self.is_subscribed and self._since == "now":
             self._asked = "first"
         self._request = next(self._requests)

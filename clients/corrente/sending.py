@@ -35,6 +35,7 @@ class Outgoing:
     `opened` is the daemon's latest answer, None before the first.
     """
 
+    half: "Sending"  # that has it; another, where another worker has it
     stream: str
     format: Format
     encoding: wire.Encoding = "raw"
@@ -70,16 +71,19 @@ class Outgoing:
 
 
 class Sending:
-    """What one publisher has sent, and has yet to send, on all its streams."""
+    """What one publisher has sent, and has yet to send, on all its streams of one worker.
 
-    def __init__(self) -> None:
+    `untold` are the streams whose errors were not raised yet, those of other workers among them.
+    """
+
+    def __init__(self, untold: list[Outgoing] | None = None) -> None:
         self._is_up = False
         self._daemon = b""
         self._requests = count(1)
         self._asked: dict[int, Outgoing] = {}
         self._streams: dict[str, Outgoing] = {}
         self._ids: dict[int, Outgoing] = {}
-        self._untold: list[Outgoing] = []
+        self._untold: list[Outgoing] = [] if untold is None else untold
 
     @property
     def is_flushed(self) -> bool:
@@ -112,7 +116,7 @@ class Sending:
         """
         if stream in self._streams:
             raise Refused("in_use", "this publisher has the stream open already", path=stream)
-        outgoing = Outgoing(stream, format, encoding, index, takeover)
+        outgoing = Outgoing(self, stream, format, encoding, index, takeover)
         self._streams[stream] = outgoing
         return outgoing, self._ask(outgoing, index) if self._is_up else []
 
@@ -134,6 +138,21 @@ class Sending:
     def give_up(self, outgoing: Outgoing) -> None:
         """Forget a stream that was not opened; a late answer to it is ignored."""
         self._forget(outgoing)
+
+    @property
+    def streams(self) -> tuple[Outgoing, ...]:
+        """Those that are published, or are about to be."""
+        return tuple(self._streams.values())
+
+    def adopt(self, outgoing: Outgoing) -> None:
+        """Publish a stream from here that another half had, behind what is acknowledged.
+
+        It is opened with the welcome, or with the next heartbeat.
+        """
+        former, outgoing.half = outgoing.half, self
+        former._let_go(outgoing)  # noqa: SLF001 - one of us
+        outgoing.may_have_ended = False  # this daemon never heard of it
+        self._streams[outgoing.stream] = outgoing
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Open, or open again, every stream."""
@@ -292,10 +311,13 @@ class Sending:
         self._forget(outgoing)
 
     def _forget(self, outgoing: Outgoing) -> None:
-        self._unask(outgoing)
-        outgoing.is_flowing = False
+        self._let_go(outgoing)
         outgoing.kept.clear()
         outgoing.kept_bytes = 0
+
+    def _let_go(self, outgoing: Outgoing) -> None:
+        self._unask(outgoing)
+        outgoing.is_flowing = False
         if self._streams.get(outgoing.stream) is outgoing:
             del self._streams[outgoing.stream]
         if outgoing.opened is not None and self._ids.get(outgoing.opened.id) is outgoing:

@@ -12,7 +12,7 @@ from corrente.block import Block
 from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import FormatError, Lost
-from corrente.receiving import Receiving
+from corrente.gathering import Gathering
 from corrente.steps import Steps, Wait
 from corrente.topics import check_pattern, has_wildcard
 
@@ -40,23 +40,24 @@ class Subscribing:
             raise FormatError(f'policy is "drop" or "wait", got {policy!r}')
         self._topics = tuple(str(check_pattern(topic)) for topic in topics)
         self._timeout_s = timeout_s
-        self._receiving = Receiving(
+        self._gathering = Gathering(
             self._topics, _since(since), policy, bounded("queue", queue, 1, wire.MAX_QUEUE)
         )
         self._ahead: Block | None = None
         self._tell_s = 0.0  # when the daemon is to hear what was taken
-        self.connection = Connection(address, self._receiving)
+        workers = self._gathering.workers
+        self.connection = Connection(address, workers.home, workers)
 
     def subscribe(self) -> Steps[None]:
         """Until the daemon has confirmed."""
-        receiving = self._receiving
+        gathering = self._gathering
         yield Wait(
-            lambda: receiving.is_subscribed or receiving.error is not None,
+            lambda: gathering.is_subscribed or gathering.error is not None,
             max(CONNECT_TIMEOUT_S, self._timeout_s or 0.0),
             "not subscribed",
         )
-        if receiving.error is not None:
-            raise receiving.error
+        if gathering.error is not None:
+            raise gathering.error
 
     def next_untold(self) -> Block | None:
         """The next block, if it is there and the daemon need not hear of it at once.
@@ -65,36 +66,37 @@ class Subscribing:
         """
         if self._ahead is not None or monotonic() >= self._tell_s:
             return None
-        return self._receiving.take_untold()
+        return self._gathering.take_untold()
 
     def next(self) -> Steps[Block | None]:
         """Gives the next block, None behind the last."""
         if self._ahead is not None:
             block, self._ahead = self._ahead, None
             return block
-        receiving = self._receiving
-        if not receiving.is_subscribed:
+        gathering = self._gathering
+        if not gathering.is_subscribed:
             yield from self.subscribe()
         wait = Wait(
-            lambda: receiving.has_block or receiving.is_finished or bool(receiving.error),
+            lambda: gathering.has_block or gathering.is_finished or bool(gathering.error),
             self._timeout_s,
             "no block came",
         )
         while True:
-            self.connection.post(receiving.grant())
+            for said, half in gathering.grant():
+                self.connection.post(said, half)
             yield wait
-            if not receiving.has_block:
+            if not gathering.has_block:
                 break
             untold = self.next_untold()
             if untold is not None:
                 return untold
             with suppress(IndexError):  # a thread that needs no lock was faster
-                block, said = receiving.take()
+                block, said, half = gathering.take()
                 self._tell_s = monotonic() + TELL_S
-                self.connection.post(said)
+                self.connection.post(said, half)
                 return block
-        if receiving.error is not None:
-            raise receiving.error
+        if gathering.error is not None:
+            raise gathering.error
         return None
 
     def take(self, n: int) -> Steps[Block]:

@@ -111,7 +111,7 @@ async def test_a_block_cancelled_as_it_comes_is_not_lost(daemon, deadline_s):
         daemon.say(*block(0, 1))
         with sub._connection.changed:  # it came, and the loop has not seen it yet
             assert sub._connection.changed.wait_for(
-                lambda: sub._subscribing._receiving.has_block, deadline_s
+                lambda: sub._subscribing._gathering.has_block, deadline_s
             )
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -80,7 +80,7 @@ def unacknowledged(stream) -> int:
 
 def subscribes_again(subscriber) -> Callable[[], bool]:
     """Says whether it has subscribed once more since."""
-    receiving = subscriber._subscribing._receiving
+    receiving = subscriber._subscribing._gathering.workers.home
     before = receiving._request
     return lambda: receiving._is_flowing and receiving._request > before
 
