@@ -44,10 +44,16 @@ class Json(logging.Formatter):
 FORMATS = {"text": Text, "json": Json}
 
 
-def set_up(format: Literal["text", "json"], level: str) -> None:
-    """Sends what is logged from now on to stderr."""
+def set_up(format: Literal["text", "json"], level: str, **everywhere: int) -> None:
+    """Sends what is logged from now on to stderr, those fields in every line."""
+
+    def add(record: logging.LogRecord) -> bool:
+        vars(record).update(everywhere)
+        return True
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FORMATS[format]())
+    handler.addFilter(add)
     logging.basicConfig(handlers=[handler], level=level.upper())
 
 

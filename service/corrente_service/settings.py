@@ -13,9 +13,18 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
 
-from pydantic import AfterValidator, BaseModel, DirectoryPath, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    DirectoryPath,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from corrente.wire import MAX_WORKERS
 from corrente_service.limits import Limits
 
 PREFIX = "CORRENTE_"
@@ -67,9 +76,22 @@ class Settings(BaseSettings):
     folder: DirectoryPath = Path()
     bind: Annotated[str, AfterValidator(_bindable)] = "tcp://127.0.0.1:5555"
     http: Annotated[str, AfterValidator(_servable)] = "127.0.0.1:8080"
+    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
+
+    @field_validator("workers")
+    @classmethod
+    def _has_ports(cls, workers: int, info: ValidationInfo) -> int:
+        """Each worker has a port of its own, behind that of `bind`."""
+        match = _BIND.fullmatch(str(info.data.get("bind")))
+        last = int((match and match["port"]) or 0) + workers - 1
+        if last > _MAX_PORT:
+            raise ValueError(
+                f"so many workers need ports up to {last}, and {_MAX_PORT} is the last"
+            )
+        return workers
 
     @property
     def address(self) -> str:

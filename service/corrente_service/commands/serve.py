@@ -1,27 +1,23 @@
 """`corrente serve`: the daemon, and the web beside it."""
 
 import logging
-import secrets
 import signal
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from types import FrameType
 from typing import Annotated
 
 import typer
 import zmq
 
-from corrente.wire import INSTANCE_BYTES
 from corrente_pipelines import warm
-from corrente_pipelines.choice import by_wisdom
 from corrente_service import effective, logs, settings
 from corrente_service.commands.appearance import plain_app
-from corrente_service.daemon import Daemon
 from corrente_service.folder import Folder, FolderError
-from corrente_service.service import Service
-from corrente_service.watch import Watch
+from corrente_service.serving import serving
+from corrente_service.supervisor import StartError, Supervisor, with_ports
 from corrente_service.web.process import WebProcess
 
 log = logging.getLogger(__name__)
@@ -48,6 +44,15 @@ def serve(
         typer.Option(
             help="HOST:PORT for /livez, /readyz and /metrics; empty for none.",
             show_default="CORRENTE_HTTP, or 127.0.0.1:8080",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="So many daemons share the streams, at ports that follow each other (of ipc, "
+            "PATH, PATH.1, ...). Clients find them from any one; one port for HTTP.",
+            show_default="CORRENTE_WORKERS, or 1",
         ),
     ] = None,
     assigned: Annotated[
@@ -79,6 +84,9 @@ def serve(
     stages that say the same keep their state, the others start anew. A bad one is refused, and what
     runs goes on.
 
+    A worker that dies is started again, as soon as in a quarter of a second, and as late as in ten
+    where it does so again and again; the others go on meanwhile.
+
     Prints a line `ready ADDRESS [URL]` when it is. SIGTERM drains, and exits with 0. A bad spec or
     setting exits with 2 before anything is opened.
     """
@@ -87,7 +95,9 @@ def serve(
     if as_json and not show_config:
         raise typer.BadParameter("goes with --show-config", param_hint="--json")
     try:
-        told = settings.choose(config, assigned or (), folder=folder, bind=bind, http=http)
+        told = settings.choose(
+            config, assigned or (), folder=folder, bind=bind, http=http, workers=workers
+        )
         if show_config:
             typer.echo(effective.as_json(told) if as_json else effective.toml(told))
             return
@@ -97,39 +107,63 @@ def serve(
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     logs.set_up(chosen.log_format, chosen.log_level)
-    warm()
-    service = Service(
-        specs.pipelines.values(),
-        chosen.limits,
-        secrets.token_bytes(INSTANCE_BYTES),
-        time.monotonic(),
-        by_wisdom(),
-    )
+    if chosen.workers == 1:
+        warm()
     with ExitStack() as stack:
         try:
             web = stack.enter_context(WebProcess(chosen.http)) if chosen.http else None
-            daemon = stack.enter_context(Daemon(service, chosen.bind))
         except OSError as error:
             typer.echo(f"http: {chosen.http}: {error}", err=True)
             raise typer.Exit(2) from None
-        except zmq.ZMQError as error:
-            typer.echo(f"bind: {chosen.bind}: {error}", err=True)
-            raise typer.Exit(2) from None
-        daemon.stop_on_signals()
-        if web is not None:
-            web.start(settings.reachable(daemon.endpoint), chosen.log_format)
-        for exposed in chosen.exposed:
-            log.warning(
-                "other machines can reach this, and clients are not authenticated yet: "
-                "keep the port on a trusted network",
-                extra={"address": exposed},
-            )
-        stack.enter_context(Watch(specs, service.runner.rehearse, service.swap))
-        typer.echo(f"ready {daemon.endpoint}{f' {web.url}' if web else ''}")
-        daemon.serve()
-        if web is not None:
-            web.leave()
-        daemon.drain()
+        if chosen.workers == 1:
+            _serve(chosen, specs, stack, web)
+        else:
+            _supervise(chosen, stack, web)
+
+
+def _serve(
+    chosen: settings.Settings, specs: Folder, stack: ExitStack, web: WebProcess | None
+) -> None:
+    """Serves in this process."""
+    try:
+        daemon = stack.enter_context(serving(chosen, specs))
+    except zmq.ZMQError as error:
+        typer.echo(f"bind: {chosen.bind}: {error}", err=True)
+        raise typer.Exit(2) from None
+    _say_ready(chosen, daemon.endpoint, web)
+    daemon.serve()
+    if web is not None:
+        web.leave()
+    daemon.drain()
+
+
+def _supervise(chosen: settings.Settings, stack: ExitStack, web: WebProcess | None) -> None:
+    """Looks after the workers, which serve."""
+    try:
+        supervisor = stack.enter_context(Supervisor(with_ports(chosen)))
+        endpoint = supervisor.start()
+    except (OSError, StartError) as error:
+        typer.echo(f"bind: {chosen.bind}: {error}", err=True)
+        raise typer.Exit(2) from None
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    _say_ready(chosen, endpoint, web)
+    supervisor.watch(stopping)
+    if web is not None:
+        web.leave()
+
+
+def _say_ready(chosen: settings.Settings, endpoint: str, web: WebProcess | None) -> None:
+    if web is not None:
+        web.start(settings.reachable(endpoint), chosen.log_format)
+    for exposed in chosen.exposed:
+        log.warning(
+            "other machines can reach this, and clients are not authenticated yet: "
+            "keep the port on a trusted network",
+            extra={"address": exposed},
+        )
+    typer.echo(f"ready {endpoint}{f' {web.url}' if web else ''}")
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
