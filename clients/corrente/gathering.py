@@ -1,6 +1,8 @@
 """What a subscriber gets, from all workers that may have its topics. No I/O, and no clock."""
 
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 from corrente import wire
 from corrente.block import Block
@@ -13,8 +15,9 @@ from corrente.workers import Workers, owners
 class Gathering:
     """The halves of one subscriber, and who of them gives the user's next block.
 
-    They give one each by turns, so that none waits for a faster one. What is read here may come
-    from any thread; a topic lies with one worker, and so keeps its order.
+    They give one each by turns, so that none waits for a faster one. What is read here, and
+    `take_untold`, may be called from any thread. A topic lies with one worker, and so keeps its
+    order; where it goes over to another, all that came before is given first.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Gathering:
         self._was_subscribed = False
         self._order: tuple[Receiving, ...] = (home,)
         self._next = 0  # whose turn it is
+        self._earlier: tuple[deque[Block], ...] = ()  # of workers as they were before
 
     @property
     def is_subscribed(self) -> bool:
@@ -48,7 +52,7 @@ class Gathering:
     @property
     def has_block(self) -> bool:
         """Whether `take` has something to give."""
-        return any(half.has_block for half in self._order)
+        return any(self._earlier) or any(half.has_block for half in self._order)
 
     @property
     def is_finished(self) -> bool:
@@ -60,13 +64,24 @@ class Gathering:
 
         Raises `IndexError` where there is none.
         """
-        half = self._turn() or self.workers.home
-        return *half.take(), half
+        if (earlier := self._take_earlier()) is not None:
+            return earlier, [], self.workers.home
+        self._earlier = ()
+        half = self._order[self._turn(self._order) or 0]
+        block, said = half.take()
+        self._next += 1
+        return block, said, half
 
     def take_untold(self) -> Block | None:
         """The next block, if there is one and its worker need not hear of it yet."""
-        half = self._turn()
-        return None if half is None else half.take_untold()
+        if self._earlier:
+            return self._take_earlier()
+        order = self._order
+        turn = self._turn(order)
+        block = None if turn is None else order[turn].take_untold()
+        if block is not None:
+            self._next += 1
+        return block
 
     def grant(self) -> Iterator[tuple[list[Envelope], Receiving]]:
         """What lets the workers send others."""
@@ -74,14 +89,18 @@ class Gathering:
             if said := half.grant():
                 yield said, half
 
-    def _turn(self) -> Receiving | None:
-        """Who has a block, and whose turn it is."""
-        order, first = self._order, self._next
-        for turn in range(first, first + len(order)):
-            half = order[turn % len(order)]
-            if half.has_block:
-                self._next = (turn + 1) % len(order)
-                return half
+    def _turn(self, order: tuple[Receiving, ...]) -> int | None:
+        """The place of the half whose turn it is, of those that have a block."""
+        for turn in range(self._next, self._next + len(order)):
+            place = turn % len(order)
+            if order[place].has_block:
+                return place
+        return None
+
+    def _take_earlier(self) -> Block | None:
+        for blocks in self._earlier:
+            with suppress(IndexError):
+                return blocks.popleft()
         return None
 
     def _arrange(self) -> None:
@@ -92,11 +111,11 @@ class Gathering:
         workers.keep({worker for worker, patterns in wanted.items() if patterns})
         for worker, half in workers.halves.items():
             half.want(wanted.get(worker, ()), missed)
-        kept = tuple(workers.halves.values())
-        left = [half for half in before if half not in kept]
-        for half in left:
-            half.lost()
-        self._order = (*kept, *(half for half in left if half.has_block))
+        self._order = tuple(workers.halves.values())
+        for half in before:
+            if half not in self._order:
+                half.lost()
+        self._earlier = (*self._earlier, *(half.set_aside() for half in before))
 
     def _of(self, worker: int) -> tuple[str, ...]:
         """The patterns of which a worker may have topics."""

@@ -246,6 +246,11 @@ class Receiving:
         self._patterns = patterns
         self.is_subscribed |= missed or not patterns
 
+    def set_aside(self) -> deque[Block]:
+        """The blocks that wait, which from now on are somebody else's to give."""
+        aside, self._waiting = self._waiting, deque()
+        return aside
+
     def _subscribe(self) -> list[Envelope]:
         if not self._patterns:
             return []
