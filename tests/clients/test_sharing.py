@@ -125,7 +125,7 @@ def test_with_another_number_of_workers_streams_go_on_with_their_new_owners(shar
 
 def test_a_stream_that_goes_over_to_one_that_is_there_is_asked_for_with_the_heartbeat(sharing):
     home = sharing.workers.home
-    even, said = sharing.open(EVEN, FORMAT)
+    _, said = sharing.open(EVEN, FORMAT)
     answer(home, said)
     odd, _ = sharing.open(ODD, FORMAT)
     answer(odd.half, welcome(sharing, 1, 2))

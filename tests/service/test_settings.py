@@ -246,3 +246,22 @@ def test_every_file_that_is_wrong_is_named(tmp_path):
     assert "other.yml: name: " in first
     assert "mean.yaml is called mean, too" in first
     assert "void.yaml" in second
+
+
+@pytest.mark.parametrize(
+    ("workers", "bind", "line"),
+    [
+        (0, "tcp://127.0.0.1:5555", "workers: Input should be greater than or equal to 1"),
+        (65, "tcp://127.0.0.1:5555", "workers: Input should be less than or equal to 64"),
+        (2, "tcp://127.0.0.1:65535", "workers: so many workers need ports up to 65536"),
+    ],
+)
+def test_so_many_workers_there_cannot_be(workers, bind, line):
+    with pytest.raises(settings.SettingsError, match=line):
+        settings.read(workers=workers, bind=bind)
+
+
+@pytest.mark.parametrize("bind", ["tcp://127.0.0.1:65472", "ipc:///run/corrente", "tcp://*:0"])
+def test_as_many_workers_as_partitions_have_room(bind, monkeypatch):
+    monkeypatch.setenv("CORRENTE_WORKERS", "64")
+    assert settings.read(bind=bind).workers == 64
