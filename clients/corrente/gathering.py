@@ -36,6 +36,7 @@ class Gathering:
         self._order: tuple[Receiving, ...] = (home,)
         self._next = 0  # whose turn it is
         self._earlier: tuple[deque[Block], ...] = ()  # of workers as they were before
+        self._only: Receiving | None = home  # where nobody else has anything to give
 
     @property
     def is_subscribed(self) -> bool:
@@ -66,7 +67,7 @@ class Gathering:
         """
         if (earlier := self._take_earlier()) is not None:
             return earlier, [], self.workers.home
-        self._earlier = ()
+        self._settle(())
         half = self._order[self._turn(self._order) or 0]
         block, said = half.take()
         self._next += 1
@@ -74,6 +75,8 @@ class Gathering:
 
     def take_untold(self) -> Block | None:
         """The next block, if there is one and its worker need not hear of it yet."""
+        if self._only is not None:
+            return self._only.take_untold()
         if self._earlier:
             return self._take_earlier()
         order = self._order
@@ -115,7 +118,12 @@ class Gathering:
         for half in before:
             if half not in self._order:
                 half.lost()
-        self._earlier = (*self._earlier, *(half.set_aside() for half in before))
+        self._settle((*self._earlier, *(half.set_aside() for half in before)))
+
+    def _settle(self, earlier: tuple[deque[Block], ...]) -> None:
+        self._earlier = tuple(blocks for blocks in earlier if blocks)
+        alone = len(self._order) == 1 and not self._earlier
+        self._only = self.workers.home if alone else None
 
     def _of(self, worker: int) -> tuple[str, ...]:
         """The patterns of which a worker may have topics."""
