@@ -72,7 +72,7 @@ class Supervisor:
             try:
                 worker.process.wait(max(0.0, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("worker killed, it did not leave", extra={"of": worker.number})
+                log.error("worker killed, it did not leave", extra={"worker": worker.number})
                 worker.process.kill()
                 worker.process.wait()
             _close(worker.process)
@@ -116,7 +116,7 @@ class Supervisor:
         worker.due_s = now_s + pause_s
         log.error(
             "worker died, it is started again",
-            extra={"of": worker.number, "code": code, "pause_s": pause_s},
+            extra={"worker": worker.number, "code": code, "pause_s": pause_s},
         )
 
     def _started(self, number: int) -> "subprocess.Popen[str]":
