@@ -41,11 +41,18 @@ DEADLINE_S = 120.0
 
 
 @contextmanager
-def daemon(*specs: dict[str, object]) -> Iterator[tuple[str, Process]]:
-    """`corrente serve` over those specs (the moving average, without any): address and process."""
+def daemon(*specs: dict[str, object], workers: int = 1) -> Iterator[tuple[str, Process]]:
+    """`corrente serve` over those specs (the moving average, without any): address and process.
+
+    Of several workers, the process is the one above them.
+    """
     with TemporaryDirectory() as name:
         folder = write_specs(Path(name), *(specs or (SPEC,)))
-        settings = {"CORRENTE_LOG_LEVEL": "warning", "CORRENTE_LIMITS_STREAMS": "16384"}
+        settings = {
+            "CORRENTE_LOG_LEVEL": "warning",
+            "CORRENTE_LIMITS_STREAMS": "16384",
+            "CORRENTE_WORKERS": str(workers),
+        }
         with Serving(folder, **settings) as serving:
             yield serving.address, Process(serving.process.pid)
 

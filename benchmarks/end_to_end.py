@@ -7,7 +7,8 @@ A moving average of 16 over blocks of 256 float32 items, saturated, nothing drop
 2. **One stream of 1,000 channels**: they tick together, so that one message carries a block of
    each. Counted in blocks of 256 samples, too, 1,000 to a message.
 
-- **corrente**: `Publisher`, `corrente serve` and `Subscriber`: three processes, tcp, `wait`.
+- **corrente**: `Publisher`, `corrente serve` and `Subscriber`: three processes, tcp, `wait`. Also
+  with two workers, which gain where there are cores for them beside the clients.
 - **ezmsg**: source, `Filter` of ezmsg-sigproc and sink: three processes (shared memory between
   them), and all in one (references handed on). A filter forgets its past when another stream's
   message comes, so the first load is one stream's messages one after the other: that is the best
@@ -49,6 +50,7 @@ def measure(effort: Effort) -> Answer:
     answer = Answer()
     contenders: dict[str, Contender] = {
         OURS: corrente,
+        "corrente, 2 workers": lambda channels, seconds: corrente(channels, seconds, workers=2),
         EZMSG: lambda channels, seconds: _peer(sys.executable, "_ezmsg", 3, channels, seconds),
         "ezmsg, 1 process": lambda channels, seconds: _peer(
             sys.executable, "_ezmsg", 1, channels, seconds
@@ -69,9 +71,9 @@ def measure(effort: Effort) -> Answer:
     return answer
 
 
-def corrente(channels: int, seconds: float) -> float:
+def corrente(channels: int, seconds: float, workers: int = 1) -> float:
     """A daemon, a publisher and a subscriber of its own for each turn."""
-    with daemon() as (address, _):
+    with daemon(workers=workers) as (address, _):
         return channels * rate(address, CHANNELS // channels, channels, 1.0, seconds)
 
 

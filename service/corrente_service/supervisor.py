@@ -112,11 +112,11 @@ class Supervisor:
             return
         _close(worker.process)
         worker.deaths = 1 if now_s - worker.started_s > HEALTHY_S else worker.deaths + 1
-        pause_s = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(worker.deaths - 1, 16))
-        worker.due_s = now_s + pause_s
+        pause = pause_s(worker.deaths)
+        worker.due_s = now_s + pause
         log.error(
             "worker died, it is started again",
-            extra={"worker": worker.number, "code": code, "pause_s": pause_s},
+            extra={"worker": worker.number, "code": code, "pause_s": pause},
         )
 
     def _started(self, number: int) -> "subprocess.Popen[str]":
@@ -142,6 +142,11 @@ class Supervisor:
                 return address
             case _:
                 raise StartError(worker.number, worker.process.wait())
+
+
+def pause_s(deaths: int) -> float:
+    """How long to wait after so many deaths, one soon behind the other."""
+    return min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(deaths - 1, 16))
 
 
 def with_ports(chosen: Settings) -> Settings:
