@@ -151,7 +151,7 @@ class Sending:
         """
         former, outgoing.half = outgoing.half, self
         former._let_go(outgoing)  # noqa: SLF001 - one of us
-        outgoing.may_have_ended = False  # this daemon never heard of it
+        outgoing.may_have_ended = outgoing.is_answered = False  # this daemon never heard of it
         self._streams[outgoing.stream] = outgoing
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:

@@ -124,17 +124,17 @@ def test_with_another_number_of_workers_streams_go_on_with_their_new_owners(shar
 
 
 def test_a_stream_that_goes_over_to_one_that_is_there_is_asked_for_with_the_heartbeat(sharing):
-    home = sharing.workers.home
-    _, said = sharing.open(EVEN, FORMAT)
-    answer(home, said)
-    odd, _ = sharing.open(ODD, FORMAT)
-    answer(odd.half, welcome(sharing, 1, 2))
-    odd.half.end(odd)
-    odd.half.lost()
+    odd, _ = sharing.open(ODD, FORMAT)  # to worker 1 of 2, and to worker 0 of 5
+    former = odd.half
+    answer(former, welcome(sharing, 1, 2))
+    former.end(odd)
+    former.lost()
     assert odd.may_have_ended  # the answer may be lost
-    welcome(sharing, 0, 1, NEXT_DAEMONS)
-    assert opens(home.beat()).keys() == {EVEN, ODD}
+    sharing.workers.told(former, 1, 5)
+    assert odd.half is sharing.workers.home
     assert [odd.may_have_ended] == [False]  # this daemon never heard of it
+    assert former.welcomed(NEXT_DAEMONS[1]) == []
+    assert opens(sharing.workers.home.beat()).keys() == {ODD}
 
 
 def test_what_ended_a_stream_is_raised_though_its_worker_is_gone(sharing):
