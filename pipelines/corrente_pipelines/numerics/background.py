@@ -1,11 +1,12 @@
 """The mean of every pixel over time, which forgets."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 
-@numba.njit(nogil=True, cache=True)
+
+@compiled
 def subtract_background(
     x: NDArray[np.float32], last: NDArray[np.float32], background: NDArray[np.float64], gain: float
 ) -> NDArray[np.float32]:

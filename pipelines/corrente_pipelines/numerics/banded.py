@@ -4,9 +4,10 @@ from functools import lru_cache
 from math import ceil, floor
 from typing import Literal, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from corrente_pipelines.numerics.compiled import compiled
 
 Floats = NDArray[np.float32]
 Interpolation = Literal["nearest", "linear", "area"]
@@ -51,7 +52,7 @@ def _taps(i: int, size: int, scale: float, interpolation: Interpolation) -> tupl
     return kept[0], [covered[p - pixels[0]] / (right - left) for p in kept]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _rows(x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats) -> Floats:
     """Rows `(H, M)` to `(H', M)`."""
     y = np.zeros((first.size, x.shape[1]), np.float32)
@@ -63,7 +64,7 @@ def _rows(x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Flo
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _columns(x: Floats, first: NDArray[np.int64], counts: NDArray[np.int64], w: Floats) -> Floats:
     """Rows of pixels `(H, W, C)` to `(H, W', C)`."""
     y = np.zeros((x.shape[0], first.size, x.shape[2]), np.float32)

@@ -5,10 +5,10 @@ So the sums of columns can run down the frame, and where squares are wide those 
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.padding import Pad, margins
 
 Bytes = NDArray[np.uint8]
@@ -20,25 +20,25 @@ LARGEST = 4096
 _NARROW = 16  # pixels each way: the sum of so many fits into 16 bits
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _row(x: Bytes, i: int, beyond: Bytes, is_edge: bool) -> Bytes:
     inside = min(max(i, 0), x.shape[0] - 1)
     return x[inside] if is_edge or inside == i else beyond
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _move(sums: Counts, entering: Bytes, leaving: Bytes) -> None:
     for j in range(sums.size):
         sums[j] = sums.dtype.type(sums[j] + entering[j] - leaving[j])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add(sums: Counts, more: Counts) -> None:
     for j in range(sums.size):
         sums[j] = sums.dtype.type(sums[j] + more[j])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_across(sums: Counts, columns: Counts, size: int, channels: int) -> None:
     """`sums[j] = sum_k columns[j + k channels]`."""
     if size > _NARROW:
@@ -56,7 +56,7 @@ def _sum_across(sums: Counts, columns: Counts, size: int, channels: int) -> None
         _add(sums, columns[k * channels : k * channels + sums.size])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _divide(y: NDArray[np.float32], sums: Counts, by: float) -> None:
     """Exactly rounded: sums of up to 2^24 in float32, longer ones in float64."""
     if by <= 1 << 16:
@@ -67,7 +67,7 @@ def _divide(y: NDArray[np.float32], sums: Counts, by: float) -> None:
             y[j] = np.float32(np.float64(sums[j]) / by)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _means(
     y: NDArray[np.float32],
     x: Bytes,

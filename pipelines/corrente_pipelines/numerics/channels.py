@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.simd import FLOATS, all_floats, load_floats, root, store, within
 from corrente_pipelines.numerics.tails import copy
 
@@ -32,7 +32,7 @@ _LEAST, _MOST = np.float32(1e-30), np.float32(1e30)  # between them squares lose
 _TILE = 1024  # pixels whose channels are put apart at a time
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def channel_sums(x: Floats) -> Floats:
     """`y[i] = sum_c x[i, c]`, in float64."""
     y = np.empty(x.shape[0], np.float32)
@@ -44,7 +44,7 @@ def channel_sums(x: Floats) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def channel_magnitudes(x: Floats) -> Floats:
     """`y[i] = sqrt(sum_c x[i, c]^2)`; float64 where a square would overflow, or vanish."""
     y = np.empty(x.shape[0], np.float32)
@@ -60,7 +60,7 @@ def channel_magnitudes(x: Floats) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def magnitudes_of_two(y: Floats, first: Floats, second: Floats) -> None:
     """`y[i] = sqrt(first[i]^2 + second[i]^2)`."""
     safe, vectors = all_floats(np.float32(0)), 0
@@ -88,7 +88,7 @@ def magnitudes_of_two(y: Floats, first: Floats, second: Floats) -> None:
             y[i] = np.float32(np.sqrt(one * one + two * two))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def channel_weighted_sums(x: Floats, w: NDArray[np.float64]) -> Floats:
     """`y[i] = sum_c w[c] x[i, c]`."""
     y = np.empty(x.shape[0], np.float32)
@@ -100,7 +100,7 @@ def channel_weighted_sums(x: Floats, w: NDArray[np.float64]) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def reduce_two(y: Floats, first: Floats, second: Floats, reduction: int) -> None:
     """A row of sums or magnitudes of two channels: the numbers of the functions above."""
     if reduction == MAGNITUDE:
@@ -110,14 +110,14 @@ def reduce_two(y: Floats, first: Floats, second: Floats, reduction: int) -> None
             y[i] = first[i] + second[i]  # float64 would round to the same
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _separate(first: Floats, second: Floats, x: Floats) -> None:
     for i in range(first.size):
         first[i] = x[2 * i]
         second[i] = x[2 * i + 1]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _reduce(y: NDArray[Any], x: Floats, reduction: int, finish: int, level: float) -> None:
     first, second = np.empty(_TILE, np.float32), np.empty(_TILE, np.float32)
     row = np.empty(_TILE, np.float32)
@@ -135,7 +135,7 @@ def made_of_two(frames: Floats, made: Made) -> NDArray[Any]:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def finish_row(y: NDArray[Any], row: Floats, finish: int, level: float) -> None:
     """A row as it is, as `threshold` has it, or as `to_uint8` has it."""
     if finish == AS_IS:

@@ -6,10 +6,10 @@ changes nothing. Sums are added in one fixed order, whatever the block.
 
 from math import prod
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, compiled_dividing
 from corrente_pipelines.numerics.nans import settle
 
 Doubles = NDArray[np.float64]
@@ -28,7 +28,7 @@ def unit(template: Doubles) -> Doubles:
     return np.ascontiguousarray(centred / np.sqrt((centred**2).sum()))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _window_means(x: Doubles, rows: int, columns: int, lanes: int) -> Doubles:
     """The means of the windows over the first `rows` rows of `x`, a row of them."""
     sums = np.zeros(x.shape[1])
@@ -44,7 +44,7 @@ def _window_means(x: Doubles, rows: int, columns: int, lanes: int) -> Doubles:
     return means
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled_dividing
 def _coefficients(x: Doubles, w: Doubles, lanes: int) -> NDArray[np.float32]:
     """Rows `(H, W lanes)` under a unit template `(h, w)`: one coefficient for each window inside.
 

@@ -8,10 +8,10 @@ a block: so its bits do not depend on the block. There is no fused multiply-add 
 from math import prod
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.nans import settle
 from corrente_pipelines.numerics.simd import all_doubles, load_doubles, settled, store
 from corrente_pipelines.numerics.tails import kept
@@ -23,7 +23,7 @@ Reals = NDArray[np.floating[Any]]
 _TILE = 512  # outputs summed at a time: their sums stay in the first-level cache
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _add_taps(sums: Reals, x: Floats, w: Reals, start: int, lanes: int) -> None:
     """`sums[j] += w[0] x[start + j] + w[1] x[start + lanes + j] + …`, from the left."""
     count = sums.size
@@ -41,7 +41,7 @@ def _add_taps(sums: Reals, x: Floats, w: Reals, start: int, lanes: int) -> None:
             sums[j] += w0 * x0[j]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
     """`y[n] = sum_k w[k] x[n + k]` for interleaved lanes, all flat."""
     count = max(x.size - (w.size - 1) * lanes, 0)
@@ -53,7 +53,7 @@ def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def along_time_widely_behind(before: Floats, block: Floats, w: Doubles) -> tuple[Floats, Floats]:
     """`before` and `block`, both `(n, C)`, every channel by itself, with taps and sums in float64.
 
@@ -78,7 +78,7 @@ def along_time_widely_behind(before: Floats, block: Floats, w: Doubles) -> tuple
     return y, kept(before, block, w.size)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _widen(x: Doubles, items: Floats, lane: int) -> None:
     if items.shape[1] == 1:
         flat = items.reshape(-1)
@@ -89,7 +89,7 @@ def _widen(x: Doubles, items: Floats, lane: int) -> None:
             x[i] = items[i, lane]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate_24(sums: Floats, x: Doubles, w: Doubles, i: int) -> None:
     y0 = y1 = y2 = y3 = y4 = y5 = all_doubles(0.0)
     for first in range(min(4, w.size)):
@@ -109,7 +109,7 @@ def _correlate_24(sums: Floats, x: Doubles, w: Doubles, i: int) -> None:
     store(sums, i + 20, settled(y5))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate_bank(x: Floats, w: Floats) -> Floats:
     """Planes `(C, n)` under kernels `(N, C, K)`, summed over C: maps `(N, n - K + 1)`."""
     count = max(x.shape[1] - w.shape[2] + 1, 0)

@@ -14,10 +14,10 @@ with neighbours does it with them, between `split` and `merge`.
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.simd import load_all_doubles, load_doubles, store
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def transform(count: int) -> Transform:
     return Transform(np.concatenate(tables), frequencies, np.argsort(frequencies))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _is_odd_power(count: int) -> bool:
     power = 0
     while count > 1:
@@ -76,14 +76,14 @@ def _is_odd_power(count: int) -> bool:
     return power % 2 == 1
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def forward(z: Doubles, count: int, twiddles: Doubles) -> None:
     """`Z[k] = sum_n z[n] exp(-2 pi i k n / count)`, in place."""
     split(z, 0, count, twiddles)
     split_neighbours(z, 0, count)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def backward(z: Doubles, count: int, twiddles: Doubles) -> None:
     """`z[n] = sum_k Z[k] exp(2 pi i k n / count)`, in place: `count` times what it came from."""
     for p in range(0, count * ROW, 4 * ROW):
@@ -93,7 +93,7 @@ def backward(z: Doubles, count: int, twiddles: Doubles) -> None:
     merge_last(z, count, twiddles, z, 0, ROW, count)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def split(z: Doubles, first: int, count: int, twiddles: Doubles) -> None:
     """All passes of `forward` but the last, of the numbers from `z[first]` on."""
     width, table = count, 0
@@ -108,7 +108,7 @@ def split(z: Doubles, first: int, count: int, twiddles: Doubles) -> None:
         width //= 4
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def split_neighbours(z: Doubles, first: int, count: int) -> None:
     """The last pass of `forward`."""
     for p in range(first, first + count * ROW, 4 * ROW):
@@ -120,7 +120,7 @@ def split_neighbours(z: Doubles, first: int, count: int) -> None:
         put(z, p + 3 * ROW, d)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def put_merged(z: Doubles, p: int, a: "Complex", b: "Complex", c: "Complex", d: "Complex") -> None:
     """The first pass of `backward`, of four neighbours, which go to `z[p]`."""
     a, d, c, b = butterfly(a, b, c, d)
@@ -130,7 +130,7 @@ def put_merged(z: Doubles, p: int, a: "Complex", b: "Complex", c: "Complex", d: 
     put(z, p + 3 * ROW, d)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def merge(z: Doubles, count: int, twiddles: Doubles) -> None:
     """All passes of `backward` but the first, of neighbours, and the last."""
     last = count // 2 if _is_odd_power(count) else count // 4
@@ -142,7 +142,7 @@ def merge(z: Doubles, count: int, twiddles: Doubles) -> None:
             _merge_fours(z, at * ROW, width // 4, twiddles, table, z, at * ROW, ROW, width)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def merge_last(
     z: Doubles, count: int, twiddles: Doubles, out: Reals, first: int, step: int, limit: int
 ) -> None:
@@ -163,20 +163,20 @@ def merge_last(
         _merge_fours(z, 0, count // 4, twiddles, 0, out, first, step, limit)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def load(z: Doubles, p: int) -> "Complex":
     """The complex number at `z[p]`, of each lane."""
     return load_doubles(z, p), load_doubles(z, p + LANES)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def put(z: Reals, p: int, number: "Complex") -> None:
     """Stores one."""
     store(z, p, number[0])
     store(z, p + LANES, number[1])
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def butterfly(
     a: "Complex", b: "Complex", c: "Complex", d: "Complex"
 ) -> "tuple[Complex, Complex, Complex, Complex]":
@@ -191,7 +191,7 @@ def butterfly(
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _split_twos(z: Doubles, first: int, half: int, w: Doubles) -> None:
     for k in range(half):
         p, q = first + k * ROW, first + (k + half) * ROW
@@ -200,7 +200,7 @@ def _split_twos(z: Doubles, first: int, half: int, w: Doubles) -> None:
         put(z, q, _turned((a[0] - b[0], a[1] - b[1]), w, 2 * k))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _split_fours(z: Doubles, first: int, quarter: int, w: Doubles, table: int) -> None:
     step = quarter * ROW
     for k in range(quarter):
@@ -213,7 +213,7 @@ def _split_fours(z: Doubles, first: int, quarter: int, w: Doubles, table: int) -
         put(z, p + 3 * step, _turned(d, w, t + 4))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _merge_fours(
     z: Doubles,
     first: int,
@@ -242,13 +242,13 @@ def _merge_fours(
             put(out, q + 3 * apart, d)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _turned(z: "Complex", w: Doubles, t: int) -> "Complex":
     wr, wi = load_all_doubles(w, t), load_all_doubles(w, t + 1)
     return z[0] * wr - z[1] * wi, z[0] * wi + z[1] * wr
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _turned_back(z: "Complex", w: Doubles, t: int) -> "Complex":
     wr, wi = load_all_doubles(w, t), load_all_doubles(w, t + 1)
     return z[0] * wr + z[1] * wi, z[1] * wr - z[0] * wi

@@ -10,11 +10,11 @@ hand. It gives the bits that it gives when it is done to whole frames.
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.channels import MAGNITUDE, Made, finish_row, reduce_two
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.padding import Pad, kept
 from corrente_pipelines.numerics.simd import FLOATS, all_floats, load_floats, settled, store
 from corrente_pipelines.numerics.tails import copy
@@ -29,7 +29,7 @@ Smoothing = tuple[float, float]
 VERTICAL, HORIZONTAL, BOTH, ONE_OF_BOTH = 0, 1, 2, 3
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _load(row: Floats, x: Pixels, i: int, margin: int, is_edge: bool) -> None:
     """Row i of a frame, which may lie beyond its borders, with a margin at both ends."""
     inside = min(max(i, 0), x.shape[0] - 1)
@@ -42,7 +42,7 @@ def _load(row: Floats, x: Pixels, i: int, margin: int, is_edge: bool) -> None:
         row[-1] = row[-2] if is_edge else 0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _down(smooth: Floats, change: Floats, rows: Floats, first: int, s0: Any, s1: Any) -> None:
     """A quarter of what three rows have smoothed, which cannot overflow, and their difference.
 
@@ -58,7 +58,7 @@ def _down(smooth: Floats, change: Floats, rows: Floats, first: int, s0: Any, s1:
         store(change, j, (a - c) + nothing * b)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _across(
     vertical: Floats, horizontal: Floats, smooth: Floats, change: Floats, s0: Any, s1: Any
 ) -> None:
@@ -72,14 +72,14 @@ def _across(
         store(horizontal, j, settled((outer * a + middle * b) + outer * c))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _interleave(y: Floats, first: Floats, second: Floats) -> None:
     for j in range(y.size // 2):
         y[2 * j] = first[j]
         y[2 * j + 1] = second[j]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _gradients(
     y: Pixels,
     x: Pixels,

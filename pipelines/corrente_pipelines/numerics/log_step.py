@@ -11,10 +11,10 @@ The sums are float64: in float32 the mean of 37 items around 1000 is up to 2.6 u
 from math import prod
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.nans import settle
 from corrente_pipelines.numerics.simd import (
     DOUBLES,
@@ -36,7 +36,7 @@ _STRIP = DOUBLES  # lanes at a time, where there are more: so whole windows of t
 _WIDE = 128  # the same of frames, whose pixels lie far from one frame to the next
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
     """Rows of `lanes` items, one behind the other, from rows that lie `stride` apart in `x`."""
     if lanes == stride:
@@ -54,7 +54,7 @@ def _fill(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
             copy(sums[i * lanes : (i + 1) * lanes], x[at : at + lanes])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill_with_fours(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
     """The sums of four such rows that follow each other."""
     if lanes == 1 and stride == 1:
@@ -72,14 +72,14 @@ def _fill_with_fours(sums: Doubles, x: Reals, start: int, lanes: int, stride: in
             _add_four_rows(sums[i * lanes : (i + 1) * lanes], x[start + i * stride :], stride)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add_four_rows(sums: Doubles, x: Reals, stride: int) -> None:
     first, second, third, fourth = x, x[stride:], x[2 * stride :], x[3 * stride :]
     for j in range(sums.size):
         sums[j] = (float(first[j]) + second[j]) + (float(third[j]) + fourth[j])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill_with_fours_of_one(sums: Doubles, x: Reals, start: int) -> None:
     """`_fill_with_fours` of one lane: neighbours are put beside each other in registers."""
     end = max((sums.size - 5) // 4 * 4, 0)  # the last vectors would be read beyond the end
@@ -95,7 +95,7 @@ def _fill_with_fours_of_one(sums: Doubles, x: Reals, start: int) -> None:
         sums[j] = _four(x, start + j)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
     """The sums of sixteen items of one lane, made of those of four, and of eight, in registers."""
     end = max((sums.size - 5) // 4 * 4, 0)
@@ -125,17 +125,17 @@ def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
         sums[j] = _sixteen(x, start + j)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _four(x: Reals, at: int) -> float:
     return float((float(x[at]) + x[at + 1]) + (float(x[at + 2]) + x[at + 3]))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sixteen(x: Reals, at: int) -> float:
     return (_four(x, at) + _four(x, at + 4)) + (_four(x, at + 8) + _four(x, at + 12))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _double(sums: Doubles, shift: int, count: int) -> None:
     """`sums[j] += sums[j + shift]`; in place: what is read was not written before."""
     end = count - count % 16
@@ -152,7 +152,7 @@ def _double(sums: Doubles, shift: int, count: int) -> None:
         sums[j] += sums[j + shift]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _double_twice(sums: Doubles, shift: int, count: int) -> None:
     """`_double` by `shift`, and by twice as much, with half the loads and stores."""
     end = count - count % 8
@@ -168,7 +168,7 @@ def _double_twice(sums: Doubles, shift: int, count: int) -> None:
         sums[j] = low + high
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _take(total: Doubles, sums: Doubles, offset: int, is_first: bool) -> None:
     """`total[j] += sums[offset + j]`, or the first of these."""
     end = total.size - total.size % 4
@@ -179,7 +179,7 @@ def _take(total: Doubles, sums: Doubles, offset: int, is_first: bool) -> None:
         total[j] = sums[offset + j] if is_first else total[j] + sums[offset + j]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _finish(
     y: Reals, start: int, one: Doubles, two: Doubles, scale: float, lanes: int, stride: int
 ) -> None:
@@ -196,7 +196,7 @@ def _finish(
             _finish_row(y, start + i * stride, one, two, i * lanes, lanes, scale)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _finish_row(
     y: Reals, to: int, one: Doubles, two: Doubles, at: int, count: int, scale: float
 ) -> None:
@@ -209,7 +209,7 @@ def _finish_row(
         y[to + j] = mean if mean == mean else np.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_windows(
     total: Doubles, sums: Doubles, size: int, width: int, lanes: int
 ) -> tuple[Doubles, Doubles]:
@@ -235,7 +235,7 @@ def _sum_windows(
     return total, sums[taken * lanes :]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _strip_means(y: Reals, x: Reals, size: int, first: int, lanes: int, stride: int) -> None:
     """The means of `lanes` lanes from the `first` on, of rows of `stride`."""
     rows = y.size // stride
@@ -258,7 +258,7 @@ def _strip_means(y: Reals, x: Reals, size: int, first: int, lanes: int, stride: 
         _finish(y, start, one, two, 1 / size, lanes, stride)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _means(y: Reals, x: Reals, size: int, lanes: int) -> None:
     """`y[n] = (x[n] + … + x[n + size - 1]) / size` for interleaved lanes, all flat."""
     if size == 1:
@@ -277,14 +277,14 @@ def _means(y: Reals, x: Reals, size: int, lanes: int) -> None:
             _strip_means(y, x, size, whole, lanes - whole, lanes)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _window_means(x: Reals, size: int, lanes: int) -> Reals:
     y = np.empty(max(x.size - (size - 1) * lanes, 0), x.dtype)
     _means(y, x, size, lanes)
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def means_along_time_behind(before: Reals, block: Reals, size: int) -> tuple[Reals, Reals]:
     """Means over `size` items of `before` and `block`, both `(n, L)`, and the items to keep."""
     lanes, x = block.shape[1], block.reshape(-1)
@@ -296,7 +296,7 @@ def means_along_time_behind(before: Reals, block: Reals, size: int) -> tuple[Rea
     return y.reshape(-1, lanes), kept(before, block, size)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _row_means(x: Reals, size: int, lanes: int) -> Floats:
     """`_window_means` of every row of `x`."""
     y = np.empty((x.shape[0], x.shape[1] - (size - 1) * lanes), np.float32)

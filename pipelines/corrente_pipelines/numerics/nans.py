@@ -6,16 +6,16 @@ compiled, vectors otherwise than what is left over at the end, and so on where a
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.simd import all_of, load_as, store
 
 Reals = NDArray[np.floating[Any]]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def settle(sums: Reals) -> None:
     """Makes every NaN in a flat array the same one."""
     if _is_finite(sums):  # to look is much faster than to write
@@ -24,7 +24,7 @@ def settle(sums: Reals) -> None:
         sums[j] = sums[j] if sums[j] == sums[j] else np.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _is_finite(x: Reals) -> bool:
     width, zero = 32 // x.itemsize, x.dtype.type(0)
     none = one = two = all_of(zero)

@@ -8,10 +8,10 @@ that see one are summed directly.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.fft import LANES, backward, forward, transform
 from corrente_pipelines.numerics.simd import all_doubles, load_doubles, store
 
@@ -58,7 +58,7 @@ def spectrum(taps: Doubles, size: int) -> Spectrum:
     return Spectrum(taps, size, tables.twiddles, tables.places[pairs], parts.ravel())
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def correlate_frames(
     items: Floats, taps: Doubles, size: int, twiddles: Doubles, places: Integers, factors: Doubles
 ) -> Floats:
@@ -80,7 +80,7 @@ def correlate_frames(
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def gather(z: Doubles, items: Floats, lane: int, together: int, hop: int, size: int) -> bool:
     """Frames of channels, a lane each, what is not finite as zero; says whether nothing was."""
     channels, flat = items.shape[1], items.reshape(-1)
@@ -112,7 +112,7 @@ def gather(z: Doubles, items: Floats, lane: int, together: int, hop: int, size: 
     return is_finite
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _filter(z: Doubles, places: Integers, factors: Doubles) -> None:
     for i in range(places.shape[0]):
         p, q = 8 * places[i, 0], 8 * places[i, 1]
@@ -122,7 +122,7 @@ def _filter(z: Doubles, places: Integers, factors: Doubles) -> None:
         _put_filtered(z, q, z2, z2i, z1, z1i, factors, 8 * i + 4)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _put_filtered(
     z: Doubles,
     p: int,
@@ -139,7 +139,7 @@ def _put_filtered(
     store(z, p + 4, (a * own_i + ai * own) + (bi * other - b * other_i))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _scatter(y: Floats, z: Doubles, lane: int, together: int, hop: int) -> None:
     channels, flat = y.shape[1], y.reshape(-1)
     if channels % LANES == 0:
@@ -153,7 +153,7 @@ def _scatter(y: Floats, z: Doubles, lane: int, together: int, hop: int) -> None:
             flat[start + t * channels] = z[LANES * t + k]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def mend(y: Floats, items: Floats, taps: Doubles, first: int, count: int, channel: int) -> None:
     """Sums directly what sees an item that is not finite, of `count` outputs from `first` on."""
     seen = first - 1  # the last such item

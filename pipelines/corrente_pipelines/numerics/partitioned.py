@@ -8,10 +8,10 @@ wait for a block to be complete, not for a frame longer than all taps.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.fft import LANES, backward, forward, transform
 from corrente_pipelines.numerics.overlap_save import gather, mend
 from corrente_pipelines.numerics.simd import load_doubles, store
@@ -53,7 +53,7 @@ def parts(taps: Doubles, block: int) -> Parts:
     return Parts(taps, block, tables.twiddles, tables.places, table, spectra)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def correlate_blocks(
     items: Floats,
     seen: Doubles,
@@ -101,13 +101,13 @@ def correlate_blocks(
     return y, known[new:].copy()
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _copy(target: Doubles, numbers: Doubles) -> None:
     for i in range(numbers.size):
         target[i] = numbers[i]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add_product(sums: Doubles, x: Doubles, h: Doubles) -> None:
     total, total_i, xr, xi, hr, hi = sums[0], sums[1], x[0], x[1], h[0], h[1]
     for k in range(0, total.size, LANES):
@@ -117,7 +117,7 @@ def _add_product(sums: Doubles, x: Doubles, h: Doubles) -> None:
         store(total_i, k, load_doubles(total_i, k) + (a * bi + ai * b))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _unfold(x: Doubles, z: Doubles, lane: int, places: Integers, turns: Doubles) -> None:
     """The spectrum of a real signal from that of its even and odd items together."""
     half = places.size
@@ -130,7 +130,7 @@ def _unfold(x: Doubles, z: Doubles, lane: int, places: Integers, turns: Doubles)
         x[1, k] = even_i + (w * odd_i + wi * odd)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fold(z: Doubles, lane: int, y: Doubles, places: Integers, turns: Doubles) -> None:
     """The other way."""
     half = places.size

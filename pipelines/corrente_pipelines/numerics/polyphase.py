@@ -1,14 +1,15 @@
 """Resampling in time by a fraction: every output is the sum over one phase of a long kernel."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from corrente_pipelines.numerics.compiled import compiled
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def polyphase(x: Floats, h: Doubles, up: int, down: int, offset: int, count: int) -> Floats:
     """`y[k] = sum_i h[offset + k down - i up + half] x[i]` of items `(n, C)`, `count` of them.
 

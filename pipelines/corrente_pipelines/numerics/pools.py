@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.simd import FLOATS, all_floats, larger, load_floats, store
 
 Floats = NDArray[np.float32]
@@ -15,19 +15,19 @@ Pool = Callable[[Floats, Floats, int, int], None]
 """Writes the pools of a frame `(H, W, C)` to `(H', W', C)`, of a size, a stride apart."""
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def write_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
     """A NaN is larger than any number."""
     _write_maxima(x, y, size, stride, np.float32(-np.inf))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def write_positive_maxima(x: Floats, y: Floats, size: int, stride: int) -> None:
     """The same of `max(x, 0)`."""
     _write_maxima(x, y, size, stride, np.float32(0))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: Any) -> None:
     """No less than `least`: first down, then across."""
     _, width, channels = x.shape
@@ -57,20 +57,20 @@ def _write_maxima(x: Floats, y: Floats, size: int, stride: int, least: Any) -> N
                 y[i, j, c] = number
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _larger(first: Any, other: Any) -> Any:
     """As vectors have it."""
     takes = (other > first) | ((other != other) & (first == first))
     return other if takes else first
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _maxima_of_pairs(y: Floats, x: Floats) -> None:
     for j in range(y.size):
         y[j] = _larger(x[2 * j], x[2 * j + 1])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def write_means(x: Floats, y: Floats, size: int, stride: int) -> None:
     """Sums in float64, row by row: nothing overflows, and the order is always the same."""
     for i in range(y.shape[0]):

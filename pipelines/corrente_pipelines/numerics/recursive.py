@@ -4,15 +4,16 @@ An item that is not finite is replaced, per channel, by the last finite one; by 
 would stay in the recursion for ever.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from corrente_pipelines.numerics.compiled import compiled, inlined
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _held(value: float, last: Doubles, channel: int) -> float:
     """The value, or the channel's last finite one where it is not finite."""
     if np.isfinite(value):
@@ -20,7 +21,7 @@ def _held(value: float, last: Doubles, channel: int) -> float:
     return float(last[channel])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def second_order_sections(x: Doubles, sections: Doubles, memory: Doubles, last: Doubles) -> Floats:
     """Items `(n, C)` through sections `(S, 6)`, rows `b0 b1 b2 1 a1 a2`, one after the other.
 
@@ -42,7 +43,7 @@ def second_order_sections(x: Doubles, sections: Doubles, memory: Doubles, last: 
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def standard_scores(
     x: Doubles, keep: float, weight: float, mean: Doubles, square: Doubles, last: Doubles
 ) -> tuple[Floats, float]:

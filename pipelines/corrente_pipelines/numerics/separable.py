@@ -8,10 +8,10 @@ eight taps apart, which is why every eighth tap is added first, then those behin
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.padding import Pad, margins
 from corrente_pipelines.numerics.simd import all_of, load_as, settled, store
 
@@ -24,13 +24,13 @@ _STRIP = 64  # columns at a time, so that what is summed down stays in the first
 _APART = 8  # taps
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _width(w: Reals) -> int:
     """Numbers in a vector."""
     return 32 // w.itemsize
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_six(
     y: Reals, to: int, row: int, x: Pixels, at: int, tap: int, every: int, w: Reals
 ) -> None:
@@ -58,7 +58,7 @@ def _sum_six(
     store(y, to + 5 * row, settled(y5))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_one(y: Reals, to: int, x: Pixels, at: int, tap: int, every: int, w: Reals) -> None:
     """The first of the six vectors."""
     total = all_of(w.dtype.type(0))
@@ -68,7 +68,7 @@ def _sum_one(y: Reals, to: int, x: Pixels, at: int, tap: int, every: int, w: Rea
     store(y, to, settled(total))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_number(y: Reals, to: int, x: Pixels, at: int, tap: int, every: int, w: Reals) -> None:
     """The first number of that vector."""
     total = w.dtype.type(0)
@@ -78,7 +78,7 @@ def _sum_number(y: Reals, to: int, x: Pixels, at: int, tap: int, every: int, w: 
     y[to] = total if total == total else np.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_row(
     y: Reals, to: int, x: Pixels, at: int, count: int, tap: int, every: int, w: Reals
 ) -> None:
@@ -93,7 +93,7 @@ def _sum_row(
         _sum_one(y, to + start, x, at + start, tap, every, w)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_down(tall: Reals, margin: int, x: Pixels, w: Reals) -> None:
     """`tall[i, margin + j] = sum_k w[k] x[i + k, j]`."""
     rows, lanes, width = x.shape[0] - w.size + 1, x.shape[1], _width(w)
@@ -108,7 +108,7 @@ def _sum_down(tall: Reals, margin: int, x: Pixels, w: Reals) -> None:
         _sum_row(to, i * row + margin, source, i * lanes, lanes, lanes, 1, w)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_across(y: Reals, tall: Reals, channels: int, w: Reals) -> None:
     """`y[j] = sum_k w[k] tall[j + k channels]`."""
     width = _width(w)
@@ -120,7 +120,7 @@ def _sum_across(y: Reals, tall: Reals, channels: int, w: Reals) -> None:
     _sum_row(y, whole, tall, whole, y.size - whole, channels, _APART, w)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _rows(x: Pixels, first: int, count: int, is_edge: bool) -> Pixels:
     """Rows of a frame from `first` on, some of which lie beyond its borders."""
     y = np.zeros((count, x.shape[1]), x.dtype)
@@ -131,7 +131,7 @@ def _rows(x: Pixels, first: int, count: int, is_edge: bool) -> Pixels:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill_margins(row: Reals, left: int, right: int, channels: int) -> None:
     """The first pixel of a row before it, the last behind it."""
     for j in range(left):
@@ -141,7 +141,7 @@ def _fill_margins(row: Reals, left: int, right: int, channels: int) -> None:
         row[end + j] = row[end - channels + j % channels]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate(
     y: Reals,
     x: Pixels,

@@ -7,10 +7,10 @@ in float32: its bits do not depend on what is summed beside it.
 from math import prod
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.simd import (
     FLOATS,
     all_floats,
@@ -64,7 +64,7 @@ def correlate_bank(frames: Floats, w: Floats) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate_one(x: Floats, w: Floats, lanes: int, y: Floats, m: int) -> None:
     """Planes `(C, H, W)` under a kernel `(C, h, w)`, to map m of `(H', W', N)`.
 
@@ -99,7 +99,7 @@ def _correlate_one(x: Floats, w: Floats, lanes: int, y: Floats, m: int) -> None:
                 flat[q + k * maps] = sums[k]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_at(x: Floats, at: int, plane: int, row: int, lanes: int, w: Floats) -> np.float32:
     total = np.float32(0)
     for c in range(w.shape[0]):
@@ -110,7 +110,7 @@ def _sum_at(x: Floats, at: int, plane: int, row: int, lanes: int, w: Floats) -> 
     return total if total == total else np.float32(np.nan)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sums_of_one(
     x: Floats, at: int, plane: int, row: int, lanes: int, w: Floats, taps: Floats
 ) -> "tuple[Vector, Vector, Vector, Vector]":
@@ -131,7 +131,7 @@ def _sums_of_one(
     return settled(y0), settled(y1), settled(y2), settled(y3)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate_four(x: Floats, w: Floats, y: Floats, m: int) -> None:
     """Planes `(C, H, W)` under four kernels `(4, C, h, w)`, to maps m to m + 3 of `(H', W', N)`."""
     _, height, width = x.shape
@@ -162,7 +162,7 @@ def _correlate_four(x: Floats, w: Floats, y: Floats, m: int) -> None:
             _put_four(flat, q + FLOATS * maps, maps, a1, b1, c1, d1)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _put_four(
     y: Floats, q: int, maps: int, a: "Vector", b: "Vector", c: "Vector", d: "Vector"
 ) -> None:

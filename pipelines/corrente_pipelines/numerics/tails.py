@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from corrente_pipelines.numerics.compiled import compiled
 
 Reals = NDArray[np.floating[Any]]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def joined(before: Reals, block: Reals) -> Reals:
     """Items `(m, L)` and those behind them as one array, flat."""
     items = np.empty(before.size + block.size, before.dtype)
@@ -18,7 +19,7 @@ def joined(before: Reals, block: Reals) -> Reals:
     return items
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def kept(before: Reals, block: Reals, size: int) -> Reals:
     """The last items of both `(m, L)`, at most one fewer than `size`, in an array of their own."""
     lanes = block.shape[1]
@@ -30,7 +31,7 @@ def kept(before: Reals, block: Reals, size: int) -> Reals:
     return tail.reshape(-1, lanes)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def copy(target: Reals, items: Reals) -> None:
     """In a loop of its own, which becomes vectors; assigning to a part of an array does not."""
     for i in range(items.size):

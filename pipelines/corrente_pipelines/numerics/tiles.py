@@ -13,11 +13,11 @@ added at the end.
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from corrente_pipelines.numerics import sliding
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.fft import (
     LANES,
     ROW,
@@ -168,7 +168,7 @@ def correlate(frames: Pixels, bank: Bank) -> Floats:
     return y
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _correlate(
     planes: Pixels,
     is_shared: bool,
@@ -208,7 +208,7 @@ def _correlate(
     return is_finite
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _cut(tile: Floats, planes: Pixels, size: int, top: int, left: int, repeats: bool) -> bool:
     """Planes `(C, H, W)` from a row and a column on, zero for what is not finite; whether all was.
 
@@ -250,7 +250,7 @@ def _cut(tile: Floats, planes: Pixels, size: int, top: int, left: int, repeats: 
     return is_finite
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _down(tiles: Floats, twiddles: Doubles, z: Doubles, spectra: Doubles) -> None:
     """Transforms of the columns of two tiles, every channel's."""
     channels, height, stride = tiles.shape[1], tiles.shape[2], tiles.shape[3]
@@ -275,7 +275,7 @@ def _down(tiles: Floats, twiddles: Doubles, z: Doubles, spectra: Doubles) -> Non
                 put(out, q + 3 * ROW, a3)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _across(
     a: "Complex", b: "Complex", c: "Complex", d: "Complex"
 ) -> "tuple[Complex, Complex, Complex, Complex]":
@@ -289,7 +289,7 @@ def _across(
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _along(
     spectra: Doubles,
     kernels: Doubles,
@@ -321,7 +321,7 @@ def _along(
             merge_last(z, width, twiddles, out, m * made * apart + g * ROW, apart, count)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _products(
     x: Doubles,
     first: int,
@@ -345,18 +345,18 @@ def _products(
         put_merged(z, k, a, b, c, d)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _product(x: Doubles, p: int, h: Doubles, q: int) -> "Complex":
     a, b = load(x, p), load(h, q)
     return a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _sum(a: "Complex", b: "Complex") -> "Complex":
     return a[0] + b[0], a[1] + b[1]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _up(
     columns: Doubles, twiddles: Doubles, z: Doubles, outputs: Floats, maps: Floats, count: int
 ) -> None:
@@ -377,7 +377,7 @@ def _up(
         _interleave(outputs, maps, j)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _interleave(outputs: Floats, maps: Floats, j: int) -> None:
     """Four columns of two tiles, of every kernel, to where they lie in maps."""
     kernels, step = outputs.shape
@@ -412,7 +412,7 @@ def _interleave(outputs: Floats, maps: Floats, j: int) -> None:
                 imaginary[q + k * kernels + m] = x[p + m * step + LANES + k]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _place(maps: Floats, count: int, y: Floats, top: int, left: int) -> None:
     """Maps of a tile, `count` columns, to where they lie in a frame's outputs `(H', W', N)`.
 
@@ -445,7 +445,7 @@ def _mend(x: Pixels, bank: Bank, y: Floats) -> None:
         y[:] = sliding.correlate_bank(seen, kernels)[0]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add(x: Floats, kernels: Doubles, is_shared: bool, y: Floats) -> None:
     """Adds to outputs `(H', W', N)` the products of what is not finite in `x`, margins included."""
     rows, columns = kernels.shape[1], kernels.shape[2]

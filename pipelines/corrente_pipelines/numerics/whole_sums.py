@@ -1,14 +1,15 @@
 """Sums of uint8 pixels over frames: whole numbers, exact however they are added, so they run."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from corrente_pipelines.numerics.compiled import compiled
 
 LONGEST = 257
 """Frames whose sums fit into 16 bits."""
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def move(
     y: NDArray[np.float32],
     sums: NDArray[np.uint16],
@@ -27,7 +28,7 @@ def move(
         sums[i] = np.uint16(total - leaving[i])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def add(sums: NDArray[np.uint16], entering: NDArray[np.uint8]) -> None:
     """One frame more, all flat."""
     for i in range(sums.size):
