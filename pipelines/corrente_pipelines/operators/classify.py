@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec.structs import replace
@@ -15,8 +15,10 @@ from corrente_pipelines import networks
 from corrente_pipelines.networks.model import Model
 from corrente_pipelines.networks.model_file import ModelFile, ModelPath, read
 from corrente_pipelines.networks.reference import probabilities
-from corrente_pipelines.networks.session import Session
 from corrente_pipelines.operator import Bound, Operator, State
+
+if TYPE_CHECKING:
+    from corrente_pipelines.networks.session import Session
 
 ACCURACY = 1e-5
 """How far a network in float32 may be from its definition, for inputs up to 1."""
@@ -123,7 +125,10 @@ class Classify(Operator):
         return self.model.model
 
     @cached_property
-    def _session(self) -> Session:
+    def _session(self) -> "Session":
+        # What runs networks takes a tenth of a second to import, and most pipelines have none.
+        from corrente_pipelines.networks.session import Session
+
         return Session(self._model)
 
     @property
