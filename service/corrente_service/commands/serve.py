@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 import zmq
 
-from corrente_pipelines import warm
 from corrente_service import effective, logs, settings
 from corrente_service.commands.appearance import plain_app
 from corrente_service.folder import Folder, FolderError
@@ -107,11 +106,13 @@ def serve(
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     logs.set_up(chosen.log_format, chosen.log_level)
-    if chosen.workers == 1:
-        warm()
     with ExitStack() as stack:
         try:
-            web = stack.enter_context(WebProcess(chosen.http)) if chosen.http else None
+            web = (
+                stack.enter_context(WebProcess(chosen.http, chosen.log_format))
+                if chosen.http
+                else None
+            )
         except OSError as error:
             typer.echo(f"http: {chosen.http}: {error}", err=True)
             raise typer.Exit(2) from None
@@ -156,7 +157,7 @@ def _supervise(chosen: settings.Settings, stack: ExitStack, web: WebProcess | No
 
 def _say_ready(chosen: settings.Settings, endpoint: str, web: WebProcess | None) -> None:
     if web is not None:
-        web.start(settings.reachable(endpoint), chosen.log_format)
+        web.start(settings.reachable(endpoint))
     for exposed in chosen.exposed:
         log.warning(
             "other machines can reach this, and clients are not authenticated yet: "
