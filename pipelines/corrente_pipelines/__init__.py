@@ -14,7 +14,7 @@ from corrente_pipelines.operator import Operator
 from corrente_pipelines.operators import OPERATORS
 from corrente_pipelines.pipeline import Pipeline, load, run
 from corrente_pipelines.plan import Plan, Stream
-from corrente_pipelines.warm import warm
+from corrente_pipelines.warm import warm, warm_for
 
 __all__ = [
     "OPERATORS",
@@ -31,4 +31,5 @@ __all__ = [
     "load",
     "run",
     "warm",
+    "warm_for",
 ]

@@ -10,7 +10,6 @@ from types import FrameType
 
 import zmq
 
-from corrente_pipelines import warm
 from corrente_service import logs
 from corrente_service.folder import Folder, FolderError
 from corrente_service.serving import serving
@@ -33,7 +32,6 @@ def main() -> None:
     threading.Thread(target=_watch, args=(given.lifeline,), daemon=True).start()
     try:
         folder = Folder(chosen.folder)
-        warm()
         with serving(chosen, folder, given.worker) as daemon:
             print(f"ready {daemon.endpoint}", flush=True)
             daemon.serve()
