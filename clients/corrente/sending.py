@@ -18,6 +18,12 @@ from corrente.link import Envelope, refusal
 from corrente.small import SmallBlocks
 
 
+SHARED_WINDOWS = 2
+"""What all streams together may have under way, in windows of one: more only fills memory, which is
+slower than the cache.
+"""
+
+
 class Kept(msgspec.Struct, frozen=True, gc=False):
     """A block that is not acknowledged. `payload` is the publisher's own and never changes."""
 
@@ -62,12 +68,12 @@ class Outgoing:
         return self.kept[0].index if self.kept else self.next_index
 
     def has_room(self, payload_bytes: int) -> bool:
-        """Whether the window takes that much more; an empty one takes any block."""
+        """Whether the stream's part of the window takes that much more; an empty one takes any."""
         opened = self.opened
         if opened is None:
             return False
         held_bytes = self.kept_bytes + wire.BLOCK_BYTES + payload_bytes
-        return held_bytes <= opened.window_bytes or not self.kept
+        return held_bytes <= self.half.part(opened.window_bytes) or not self.kept
 
 
 class Sending:
@@ -84,6 +90,16 @@ class Sending:
         self._streams: dict[str, Outgoing] = {}
         self._ids: dict[int, Outgoing] = {}
         self._untold: list[Outgoing] = [] if untold is None else untold
+        self._under_way = 0  # streams of which a block is kept
+
+    def part(self, window_bytes: int) -> int:
+        """How much of such a window a stream may use beside the others that use theirs.
+
+        All get the same, so that one whose blocks are not acknowledged never stops another.
+        """
+        if self._under_way <= SHARED_WINDOWS:
+            return window_bytes
+        return SHARED_WINDOWS * window_bytes // self._under_way
 
     @property
     def is_flushed(self) -> bool:
@@ -125,6 +141,7 @@ class Sending:
     ) -> list[Envelope]:
         """The next `count` items. The caller has seen that the window has room."""
         kept = Kept(outgoing.next_index, count, t_ns, payload)
+        self._under_way += not outgoing.kept
         outgoing.kept.append(kept)
         outgoing.kept_bytes += wire.BLOCK_BYTES + len(payload)
         outgoing.next_index += count
@@ -153,6 +170,7 @@ class Sending:
         former._let_go(outgoing)  # noqa: SLF001 - one of us
         outgoing.may_have_ended = outgoing.is_answered = False  # this daemon never heard of it
         self._streams[outgoing.stream] = outgoing
+        self._under_way += bool(outgoing.kept)
 
     def welcomed(self, daemon: bytes) -> list[Envelope]:
         """Open, or open again, every stream."""
@@ -247,7 +265,7 @@ class Sending:
         elif opened.next_index < outgoing.oldest:
             # A daemon that does not know the stream: what lies before is acknowledged and gone.
             return self._ask(outgoing, outgoing.oldest)
-        _drop(outgoing, opened.next_index)
+        self._drop(outgoing, opened.next_index)
         return self._flow(outgoing)
 
     def _flow(self, outgoing: Outgoing) -> list[Envelope]:
@@ -262,7 +280,7 @@ class Sending:
         outgoing.is_answered = True
         if next_index < outgoing.oldest:
             return []  # late: these items were acknowledged meanwhile
-        _drop(outgoing, next_index)
+        self._drop(outgoing, next_index)
         return self._flow(outgoing)
 
     def _acknowledged(self, ack: wire.Ack) -> None:
@@ -270,7 +288,7 @@ class Sending:
         if outgoing is None:
             return
         outgoing.is_answered = True
-        _drop(outgoing, ack.next_index)
+        self._drop(outgoing, ack.next_index)
         if ack.ended and outgoing.is_ending:
             self._ended(outgoing)
 
@@ -315,24 +333,25 @@ class Sending:
         outgoing.kept.clear()
         outgoing.kept_bytes = 0
 
+    def _drop(self, outgoing: Outgoing, next_index: int) -> None:
+        """Let go of what is acknowledged."""
+        kept = outgoing.kept
+        while kept:
+            oldest = kept[0]
+            if oldest.index + oldest.count > next_index:
+                return
+            outgoing.kept_bytes -= wire.BLOCK_BYTES + len(oldest.payload)
+            kept.popleft()
+            self._under_way -= not kept
+
     def _let_go(self, outgoing: Outgoing) -> None:
         self._unask(outgoing)
         outgoing.is_flowing = False
         if self._streams.get(outgoing.stream) is outgoing:
             del self._streams[outgoing.stream]
+            self._under_way -= bool(outgoing.kept)
         if outgoing.opened is not None and self._ids.get(outgoing.opened.id) is outgoing:
             del self._ids[outgoing.opened.id]  # else another process gave that id to another stream
-
-
-def _drop(outgoing: Outgoing, next_index: int) -> None:
-    """Let go of what is acknowledged."""
-    kept = outgoing.kept
-    while kept:
-        oldest = kept[0]
-        if oldest.index + oldest.count > next_index:
-            return
-        outgoing.kept_bytes -= wire.BLOCK_BYTES + len(oldest.payload)
-        kept.popleft()
 
 
 def _block(outgoing: Outgoing, kept: Kept) -> Envelope:

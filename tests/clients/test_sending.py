@@ -89,6 +89,26 @@ def test_the_window_is_what_is_not_acknowledged_and_every_block_counts():
     assert talk.stream.has_room(1000)
 
 
+def test_streams_that_have_something_under_way_share_two_windows():
+    half = Sending()
+    half.welcomed(DAEMON)
+    streams = []
+    for id in range(4):
+        stream, said = half.open(f"s/{id}", FORMAT)
+        half.received(wire.Opened(ask(said).request, id, 1, 0, 1000), NOTHING)
+        streams.append(stream)
+    for busy, part in enumerate((1000, 1000, 666, 500), 1):
+        half.send(streams[busy - 1], 1, 0, b"x")
+        room = part - 1 - 2 * wire.BLOCK_BYTES
+        assert streams[0].has_room(room)
+        assert not streams[0].has_room(room + 1)
+    half.received(wire.Ack(3, 1, 1), NOTHING)
+    assert streams[0].has_room(666 - 1 - 2 * wire.BLOCK_BYTES)
+    assert streams[3].has_room(5000)  # an empty one takes any block
+    half.give_up(streams[2])
+    assert streams[0].has_room(1000 - 1 - 2 * wire.BLOCK_BYTES)
+
+
 def test_several_acknowledgements_are_what_each_would_be_alone(talk):
     other, said = talk.half.open("t", FORMAT)
     talk.half.received(wire.Opened(ask(said).request, 8, 1, 0, 100), NOTHING)
