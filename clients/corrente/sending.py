@@ -17,7 +17,6 @@ from corrente.format import Format
 from corrente.link import Envelope, refusal
 from corrente.small import SmallBlocks
 
-
 SHARED_WINDOWS = 2
 """What all streams together may have under way, in windows of one: more only fills memory, which is
 slower than the cache.
