@@ -10,10 +10,6 @@ from benchmarks._answer import FOLDER, markdown, marks_table
 PAGE = Path("docs/benchmarks.md")
 
 HEAD = """\
----
-orphan: true
----
-
 # Benchmarks
 
 Written by `make bench`; do not edit. `make bench` installs the peers where they are missing (ezmsg, timeflux and mkl_fft by
