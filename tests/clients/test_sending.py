@@ -109,6 +109,23 @@ def test_streams_that_have_something_under_way_share_two_windows():
     assert streams[0].has_room(1000 - 1 - 2 * wire.BLOCK_BYTES)
 
 
+def test_a_stream_that_goes_over_takes_its_part_of_the_windows_along():
+    halves = [Sending(), Sending()]
+    streams = []
+    for id in range(5):  # two of the first half, three of the other
+        half = halves[id > 1]
+        half.welcomed(DAEMON)
+        stream, said = half.open(f"s/{id}", FORMAT)
+        half.received(wire.Opened(ask(said).request, id, 1, 0, 1000), NOTHING)
+        half.send(stream, 1, 0, b"x")
+        streams.append(stream)
+    halves[0].adopt(streams[2])
+    for stream, part in ((streams[0], 666), (streams[3], 1000)):
+        room = part - 1 - 2 * wire.BLOCK_BYTES
+        assert stream.has_room(room)
+        assert not stream.has_room(room + 1)
+
+
 def test_several_acknowledgements_are_what_each_would_be_alone(talk):
     other, said = talk.half.open("t", FORMAT)
     talk.half.received(wire.Opened(ask(said).request, 8, 1, 0, 100), NOTHING)
