@@ -102,3 +102,12 @@ def test_a_plan_says_which_stages_are_one_pass() -> None:
     stages = edges.explain().data()["stages"]
     found = [stage["algorithm"] for stage in stages]
     assert found == ["row by row", "one pass from gradients", "one pass from gradients"]
+    assert "\none pass: with the stages from that one on" in str(edges.explain())
+    assert "one pass:" not in str(planned({"edges": {"op": "prewitt"}}, BYTES).explain())
+
+
+def test_what_stages_take_together_counts_a_pass_once() -> None:
+    edges = planned({**EDGES, "bytes": {"op": "to_uint8"}}, BYTES)
+    assert edges.explain({"gradients": 3.0, "edges": 5.0, "bytes": 7.0}).cost_ns == 7
+    forked = planned({**EDGES, "late": {"op": "difference", "from": "gradients"}}, BYTES)
+    assert forked.explain({"gradients": 3.0, "edges": 5.0, "late": 1.0}).cost_ns == 9

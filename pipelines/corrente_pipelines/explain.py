@@ -149,6 +149,11 @@ class Explanation:
             f"delay: so many {INPUT} items, at worst, come after an output's own before it leaves.",
             "made of: the items of each of its inputs that an output is made of.",
         ]
+        if any(step.fusions for step in self.steps):
+            notes.append(
+                "one pass: with the stages from that one on, which are computed by themselves only "
+                "where they are wanted; its cost is that of all."
+            )
         if self.cost_ns is not None:
             share = 100 * self.cost_ns * 1e-9 * self.format.rate_hz
             notes.append(
