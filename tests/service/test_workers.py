@@ -15,6 +15,8 @@ import yaml
 
 from corrente import AsyncPublisher, AsyncSubscriber, Publisher, Subscriber, status
 from corrente.workers import beside, owner
+from corrente_service.settings import Settings
+from corrente_service.supervisor import with_ports
 from tests.process import wait_until
 from tests.service.exchange import MEAN, PATIENT, ramp
 from tests.serving import DEADLINE_S, Serving, corrente, write_specs
@@ -310,8 +312,9 @@ def refused(*arguments: str) -> str:
 
 def test_a_port_of_a_worker_in_use_ends_serve(tmp_path):
     write_specs(tmp_path, MEAN)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        bind = f"tcp://127.0.0.1:{taken.getsockname()[1] - 1}"
+    free = Settings(folder=tmp_path, bind="tcp://127.0.0.1:0", workers=2)
+    bind = with_ports(free).bind  # the port behind it is free, too
+    with socket.create_server(("127.0.0.1", 1 + int(bind.rpartition(":")[2]))):
         said = refused(str(tmp_path), "--http", "", "--bind", bind, *TWO)
     assert "Address already in use" in said
     assert "worker 1 did not begin" in said
