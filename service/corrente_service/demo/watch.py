@@ -8,6 +8,7 @@ from corrente import Block
 from corrente.format import AnyBlock, Format, Items
 from corrente_pipelines import Pipeline
 from corrente_pipelines.blocks import concatenate, data, nothing
+from corrente_pipelines.choice import by_wisdom
 from corrente_service.demo.feed import Feed
 
 OFFLINE_BYTES = 4 << 20
@@ -31,7 +32,7 @@ class Watch:
         self.latest: Items | None = None
         self.latencies_s: deque[float] = deque(maxlen=RECENT)
         self._stage = stage
-        self._plan = pipeline.plan(feed.format)
+        self._plan = pipeline.plan(feed.format, by_wisdom())  # as the daemon plans
         self._offline = self._plan.start([stage])
         self._expected = nothing(self.format)
         self._pushed = 0
