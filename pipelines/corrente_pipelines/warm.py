@@ -72,9 +72,14 @@ def warm_for(pipeline: Pipeline, choice: Choice = BY_MODEL) -> None:
 def _likely(asked: Requirements) -> Iterator[Format]:
     """Formats that meet the requirements, or may be found not to."""
     known, rate_hz = asked.format(), asked.rate_hz or LIKELY_RATE_HZ
-    for format in _FORMATS if known is None else (known, replace(known, dtype="uint8")):
-        if asked.kind in (None, format.kind):
-            yield replace(format, rate_hz=rate_hz, dtype=asked.dtype or format.dtype)
+    if known is None:
+        likely = [format for format in _FORMATS if asked.kind in (None, format.kind)]
+    elif known.kind == "frames":
+        likely = [known, replace(known, dtype="uint8")]
+    else:
+        likely = [known]
+    formats = (replace(f, rate_hz=rate_hz, dtype=asked.dtype or f.dtype) for f in likely)
+    yield from dict.fromkeys(formats)
 
 
 def _run(plan: Plan) -> None:
