@@ -10,12 +10,15 @@ from corrente import wire
 from corrente.dealer import Dealer
 from corrente.errors import Closed, CorrenteError, Timeout
 from corrente.link import Envelope, Half, Link, ignore, new_instance
-from corrente.packing import pack
+from corrente.packing import pack, small_block
 from corrente.steps import Result, Steps, Wait
 from corrente.workers import Workers, beside
 
 CONNECT_TIMEOUT_S = 10.0
 LINGER_MS = 1000
+
+GATHER_S = 0.0005
+"""How long small blocks are gathered after others were sent: a message costs more than one."""
 
 
 class Line:
@@ -31,6 +34,7 @@ class Line:
         self.link = Link(half, instance, welcome)
         self.dealer = Dealer(address, instance)
         self.outbox = self.link.greet(time.monotonic())
+        self._gathers_until = 0.0
         self._linger_ms = 0
 
     def turn(self, now: float) -> None:
@@ -46,9 +50,18 @@ class Line:
             self.dealer.reconnect()
             self.outbox = link.greet(now)
 
-    def flush(self) -> None:
+    def gathers_s(self, now: float) -> float:
+        """How much longer what is to be sent may wait for more: small blocks, behind others."""
+        outbox, left_s = self.outbox, self._gathers_until - now
+        if left_s > 0 and 0 < len(outbox) < wire.MAX_BLOCKS and small_block(outbox[-1]):
+            return left_s
+        return 0.0
+
+    def flush(self, now: float) -> None:
         """Send what is to be sent."""
         envelopes, self.outbox = self.outbox, []
+        if envelopes and small_block(envelopes[-1]):
+            self._gathers_until = now + GATHER_S
         self.dealer.send(pack(envelopes))
 
     def leave(self) -> None:
@@ -94,12 +107,13 @@ class Connection:
         if not envelopes or line is None or self._failure is not None:
             return
         line.outbox += envelopes
-        if len(line.outbox) < wire.MAX_BLOCKS or line.link.state == "over":
+        now = time.monotonic()
+        if line.link.state == "over" or line.gathers_s(now):
             self._wake()
             return
-        # Sent here: while this thread computes, the other may have to wait for the interpreter.
+        # Sent here: to wake the other thread costs more, and it may have to wait for this one.
         try:
-            line.flush()
+            line.flush(now)
         finally:
             if line.dealer.has_more():
                 self._wake()
@@ -179,7 +193,7 @@ class Connection:
             failure = next(filter(None, (line.link.failure for line in lines)), failure)
             for line in lines:  # one that is over has ended the others
                 line.leave()
-                line.flush()
+                line.flush(time.monotonic())
         except CorrenteError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - whoever waits is told of a defect
@@ -214,14 +228,17 @@ class Connection:
             for line in self._lines.values():
                 line.leave()
         self._tell()
-        for line in self._lines.values():
-            line.flush()
+        lines = self._lines.values()
+        for line in lines:
+            if not line.gathers_s(now):
+                line.flush(now)
+        gathers_s = max(line.gathers_s(now) for line in lines)
         if self._is_woken:
             self._home.dealer.rest()
-            self._is_woken = False
-        if is_news or any(line.dealer.has_more() for line in self._lines.values()):
+            self._is_woken = gathers_s > 0  # it wakes by itself
+        if is_news or any(line.dealer.has_more() for line in lines):
             return 0.0
-        return min(line.link.due for line in self._lines.values()) - now
+        return gathers_s or min(line.link.due for line in lines) - now
 
     def _begin(self, address: str, half: Half) -> Line:
         workers = self._workers
