@@ -10,13 +10,14 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterable
+from math import ceil
 from types import FrameType
 
 import zmq
 
 from corrente import wire
 from corrente_service.pool import Pool
-from corrente_service.service import Envelope, Service
+from corrente_service.service import ANSWER_S, Envelope, Service
 
 DRAIN_MESSAGES = 256
 DRAIN_BYTES = 1 << 19
@@ -100,12 +101,18 @@ class Daemon:
         log.info("stopped", extra={"drained": self._service.is_drained})
 
     def _turn(self) -> None:
-        self._poller.poll(0 if self._service.has_work else POLL_MS)
+        self._poller.poll(self._rest_ms())
         self._drain()
         for job in self._pool.done():
             self._service.done(job)
         self._send(self._service.tick(self._clock()))
         self._pool.submit(self._service.jobs())
+
+    def _rest_ms(self) -> int:
+        """How long there is nothing to do, if nothing comes."""
+        if self._service.has_work:
+            return 0
+        return ceil(1000 * ANSWER_S) if self._service.owes else POLL_MS
 
     def _drain(self) -> None:
         """Takes in what is there, up to a turn's measure."""

@@ -63,6 +63,11 @@ class Processing:
         """Whether the next `turn` has something to do."""
         return self._held.has_room or any(not stream.is_working for stream in self._busy)
 
+    @property
+    def owes(self) -> bool:
+        """Whether a publisher waits for an `answer`."""
+        return bool(self._due)
+
     def took(self, streams: Iterable[Stream]) -> None:
         """The streams got something from their publishers, who are owed an answer."""
         taken = dict.fromkeys(streams)

@@ -38,6 +38,11 @@ NOTES_BYTES = 16 << 10
 EXPIRY_S = 0.25
 """How often silence, standstill and abandonment are looked for."""
 
+ANSWER_S = 0.002
+"""How far acknowledgements are apart at least: a message of them costs their publisher a wake-up,
+and the next says it all.
+"""
+
 REPORT_S = 0.1
 """How far reports are apart at least: one may be of thousands of streams, and cost as much."""
 
@@ -88,6 +93,7 @@ class Service:
         self._postponed: dict[str, dict[bytes, wire.Open]] = {}  # by stream, until its job is done
         self._asked: dict[bytes, int] = {}  # peers that are owed a report, and their last request
         self._swaps: deque[Mapping[str, Pipeline]] = deque()
+        self._answered_s = now_s - ANSWER_S
         self._told_s = now_s - REPORT_S
         self._ticked_s = self._expired_s = now_s
         self._out: list[Envelope] = []
@@ -95,7 +101,12 @@ class Service:
     @property
     def is_drained(self) -> bool:
         """Whether all that was accepted has been processed and sent."""
-        return self.processing.is_idle and self.egress.is_empty
+        return self.processing.is_idle and not self.owes and self.egress.is_empty
+
+    @property
+    def owes(self) -> bool:
+        """Whether a `tick` in `ANSWER_S` has something to acknowledge even if nothing comes."""
+        return self.processing.owes
 
     @property
     def has_work(self) -> bool:
@@ -116,7 +127,7 @@ class Service:
         self._expire(now_s)
         self._swap()
         self.processing.turn()
-        self.processing.answer()
+        self._answer(now_s)
         self._tell(now_s)
         self._out += (Envelope(peer, frames) for peer, frames in self.egress.leaving())
         out, self._out = self._out, []
@@ -318,6 +329,11 @@ class Service:
                 if not stream.is_ending:
                     stream.put(Swapped(pipelines))
                     self.processing.add(stream)
+
+    def _answer(self, now_s: float) -> None:
+        if self.is_stopping or now_s - self._answered_s >= ANSWER_S:
+            self._answered_s = now_s
+            self.processing.answer()
 
     def _tell(self, now_s: float) -> None:
         """One report at a time for all who asked, however often they did: it may be large."""

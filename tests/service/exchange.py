@@ -10,7 +10,7 @@ from corrente import wire
 from corrente.format import Format, Items, format_of
 from corrente_pipelines import Pipeline
 from corrente_service.limits import Limits
-from corrente_service.service import Service
+from corrente_service.service import ANSWER_S, Service
 from tests.unpacked import unpacked
 
 IMU = format_of((2,), rate_hz=100)
@@ -51,13 +51,20 @@ class Exchange:
         return client
 
     def tick(self, after_s: float = 0.0) -> None:
-        """Lets time pass, and the service work; what it sends arrives."""
+        """Lets time pass, and the service work; what it sends arrives, and what it owes, too."""
         self.now_s += after_s
         self.deliver(self.service.tick(self.now_s))
         while jobs := self.service.jobs():
             for job in jobs:
                 job.run(self.service.runner)
                 self.service.done(job)
+            self.deliver(self.service.tick(self.now_s))
+        self.wait_for_answers()
+
+    def wait_for_answers(self) -> None:
+        """Lets time pass until nothing is owed."""
+        while self.service.owes:
+            self.now_s += ANSWER_S
             self.deliver(self.service.tick(self.now_s))
 
     def deliver(self, envelopes: Iterable[Any]) -> None:

@@ -186,7 +186,7 @@ def test_many_acknowledgements_and_many_blocks_are_one_message_each():
     blocks = tuple(wire.Block(one.id, one.epoch, 0, 10, 0) for one in streams)
     frames = wire.encode(wire.Blocks(blocks, (80,) * STREAMS), x.tobytes())
     exchange.service.handle(publisher.peer, frames, 0.0)
-    sent = [(peer, wire.decode(said)[0]) for peer, said in exchange.service.tick(0.0)]
+    sent = [(peer, wire.decode(said)[0]) for peer, said in exchange.service.tick(1.0)]
     (to_publisher, acks), (to_subscriber, several) = sent
     assert (to_publisher, to_subscriber) == (publisher.peer, subscriber.peer)
     assert acks == wire.Acks(tuple(wire.Ack(one.id, one.epoch, 10) for one in streams))

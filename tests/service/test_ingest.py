@@ -7,6 +7,7 @@ import pytest
 
 from corrente import wire
 from corrente.format import Format, format_of
+from corrente_service.service import ANSWER_S
 from tests.service.exchange import IMU, MEAN, PATIENT, Exchange, kinds, ramp
 
 
@@ -452,3 +453,32 @@ def test_gaps_that_follow_each_other_wait_as_one():
     heard = subscriber.say(wire.Credit(10, 1 << 30))
     (gap,) = [message for message in heard if isinstance(message, wire.Gap)]
     assert (gap.start, gap.stop, gap.reason) == (10, 40, "source")
+
+
+def test_acknowledgements_leave_now_and_then_and_say_it_all():
+    exchange = Exchange()
+    service, publisher = exchange.service, exchange.client()
+    opened = publisher.open()
+
+    def send(start, now_s):
+        block = wire.Block(opened.id, opened.epoch, start, 10, 0)
+        service.handle(publisher.peer, wire.encode(block, ramp(start, start + 10).tobytes()), now_s)
+        return acknowledged(now_s)
+
+    def acknowledged(now_s):
+        said = (wire.decode(frames)[0] for _, frames in service.tick(now_s))
+        return [ack.next_index for ack in said if isinstance(ack, wire.Ack)]
+
+    def state():
+        return service.owes, service.is_drained
+
+    assert send(0, 1.0) == [10]
+    assert state() == (False, True)
+    assert send(10, 1.0 + 0.4 * ANSWER_S) == []
+    assert send(20, 1.0 + 0.8 * ANSWER_S) == []
+    assert state() == (True, False)  # its publisher would send again what was processed
+    assert acknowledged(1.0 + 1.1 * ANSWER_S) == [30]
+    assert send(30, 1.0 + 1.2 * ANSWER_S) == []
+    service.stop()
+    assert acknowledged(1.0 + 1.3 * ANSWER_S) == [40]
+    assert state() == (False, True)

@@ -26,6 +26,7 @@ class SlowExchange(Exchange):
     def tick(self, after_s: float = 0.0) -> None:
         self.now_s += after_s
         self.deliver(self.service.tick(self.now_s))
+        self.wait_for_answers()
         self.waiting = [*getattr(self, "waiting", []), *self.service.jobs()]
 
     def run_jobs(self) -> int:

@@ -10,7 +10,7 @@ from corrente_service.job import Job
 from corrente_service.limits import Limits
 from corrente_service.processing import Processing
 from corrente_service.runner import Runner
-from corrente_service.service import Service
+from corrente_service.service import ANSWER_S, Service
 from tests.simulation.account import Account
 from tests.simulation.client import Client
 from tests.simulation.clock import Alarm
@@ -124,7 +124,8 @@ class Daemon:
             for peer, frames in service.dismiss():
                 self._send(peer, frames)
             self._start()
-        self._alarm.set(now_s + (0.001 if self._inbox or self.service.has_work else POLL_S))
+        rest_s = ANSWER_S if self.service.owes else POLL_S
+        self._alarm.set(now_s + (0.001 if self._inbox or self.service.has_work else rest_s))
 
     def _tick(self) -> None:
         envelopes = self.service.tick(self._clock.now_s)
