@@ -19,9 +19,15 @@ One that each message of the second half left behind would be several times as m
 
 @pytest.fixture(autouse=True)
 def quiet(caplog):
-    """Without the log, which tells of every stream that comes and goes."""
+    """Without the log, which tells of every stream that comes and goes, and without delays."""
     caplog.set_level("CRITICAL")
-    warm()  # a kernel that compiles would look like a message that holds the daemon up
+    # A kernel that compiles would look like a message that holds the daemon up, and so would a
+    # search for garbage among all that was there before.
+    warm()
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("talk", FROM_CLIENTS)
