@@ -42,6 +42,8 @@ class Group:
     def rows(self) -> list[Stream]:
         """The stream of each block."""
         depth = len(self.blocks) // len(self.streams)
+        if depth == 1:
+            return self.streams
         return [stream for stream in self.streams for _ in range(depth)]
 
     def fit(self) -> bool:

@@ -341,7 +341,7 @@ class Runner:
 
 def _following(starts: Indices, depth: int, count: int) -> Indices:
     """Where blocks of so many items begin that follow each other, `depth` from each start on."""
-    return np.add.outer(starts, count * np.arange(depth)).ravel()
+    return np.add.outer(starts, count * np.arange(depth)).ravel() if depth > 1 else starts
 
 
 def _nearest(source: Source) -> str:
