@@ -10,7 +10,7 @@ from corrente import wire
 from corrente.dealer import Dealer
 from corrente.errors import Closed, CorrenteError, Timeout
 from corrente.link import Envelope, Half, Link, ignore, new_instance
-from corrente.packing import pack, small_block
+from corrente.packing import pack
 from corrente.steps import Result, Steps, Wait
 from corrente.workers import Workers, beside
 
@@ -18,12 +18,16 @@ CONNECT_TIMEOUT_S = 10.0
 LINGER_MS = 1000
 
 GATHER_S = 0.0005
-"""How long small blocks are gathered after others were sent: a message costs more than one."""
+"""How long small blocks wait for more after others were sent: a message costs more than a block."""
+
+MANY = 32
+"""So many blocks in that time are a flood: then a message is as full as it gets."""
 
 
 class Line:
     """A half of the protocol, its link and its socket: what goes to one worker, and comes from it.
 
+    All that is in the `outbox` may wait for more, if it is as many as are `gathered`.
     Raises `ValueError` where ZeroMQ does not take the address.
     """
 
@@ -34,6 +38,7 @@ class Line:
         self.link = Link(half, instance, welcome)
         self.dealer = Dealer(address, instance)
         self.outbox = self.link.greet(time.monotonic())
+        self.gathered = 0
         self._gathers_until = 0.0
         self._linger_ms = 0
 
@@ -44,24 +49,24 @@ class Line:
             self.outbox += link.received(*wire.decode(frames), now)
         if self.dealer.broke():
             link.lose(now)
-            self.outbox = []
+            self.outbox, self.gathered = [], 0
         self.outbox += link.tick(now)
         if link.state == "lost" and now >= link.due:
             self.dealer.reconnect()
             self.outbox = link.greet(now)
 
     def gathers_s(self, now: float) -> float:
-        """How much longer what is to be sent may wait for more: small blocks, behind others."""
-        outbox, left_s = self.outbox, self._gathers_until - now
-        if left_s > 0 and 0 < len(outbox) < wire.MAX_BLOCKS and small_block(outbox[-1]):
-            return left_s
-        return 0.0
+        """How much longer what is to be sent may wait, as others were sent just before."""
+        count, left_s = len(self.outbox), self._gathers_until - now
+        if left_s <= 0 or not 0 < count == self.gathered < wire.MAX_BLOCKS:
+            return 0.0
+        return left_s
 
     def flush(self, now: float) -> None:
         """Send what is to be sent."""
+        if self.gathered:
+            self.gathered, self._gathers_until = 0, now + GATHER_S
         envelopes, self.outbox = self.outbox, []
-        if envelopes and small_block(envelopes[-1]):
-            self._gathers_until = now + GATHER_S
         self.dealer.send(pack(envelopes))
 
     def leave(self) -> None:
@@ -101,12 +106,21 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name=f"corrente {address}", daemon=True)
         self._thread.start()
 
-    def post(self, envelopes: list[Envelope], half: Half | None = None) -> None:
-        """Have messages of a half sent, of the first unless said. The caller holds `lock`."""
+    def post(
+        self, envelopes: list[Envelope], half: Half | None = None, gather: bool = False
+    ) -> None:
+        """Have messages of a half sent, of the first unless said. The caller holds `lock`.
+
+        `gather` where they may wait a moment for more.
+        """
         line = self._home if half is None else self._lines.get(half)
         if not envelopes or line is None or self._failure is not None:
             return
         line.outbox += envelopes
+        if gather:
+            line.gathered = count = len(line.outbox)
+            if MANY <= count < wire.MAX_BLOCKS and self._is_woken:
+                return  # the others of a full message are about to come
         now = time.monotonic()
         if line.link.state == "over" or line.gathers_s(now):
             self._wake()

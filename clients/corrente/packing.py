@@ -12,12 +12,6 @@ PACKED_BYTES = 256 << 10
 """Payload of a packed message at most."""
 
 
-def small_block(envelope: Envelope) -> wire.Block | None:
-    """The block that `pack` puts into one message with others, if it is such."""
-    message, payload = envelope
-    return message if isinstance(message, wire.Block) and len(payload) <= SMALL_BYTES else None
-
-
 def pack(envelopes: Iterable[Envelope]) -> Iterator[Envelope]:
     """The same messages in the same order, with small blocks that follow each other in one.
 
@@ -30,8 +24,9 @@ def pack(envelopes: Iterable[Envelope]) -> Iterator[Envelope]:
     payloads: list[wire.Buffer] = []
     room = PACKED_BYTES
     for envelope in envelopes:
-        block, payload = small_block(envelope), envelope[1]
+        message, payload = envelope
         size = len(payload)
+        block = message if isinstance(message, wire.Block) and size <= SMALL_BYTES else None
         if blocks and (block is None or size > room or len(blocks) == wire.MAX_BLOCKS):
             yield _packed(blocks, payloads)
             blocks, payloads, room = [], [], PACKED_BYTES

@@ -12,6 +12,7 @@ from corrente.bounds import bounded
 from corrente.connection import CONNECT_TIMEOUT_S, Connection
 from corrente.errors import Closed, FormatError, NoPipeline
 from corrente.format import Dtype, Format, Items, format_of
+from corrente.packing import SMALL_BYTES
 from corrente.sending import Outgoing
 from corrente.sharing import Sharing
 from corrente.stamps import Run, Stamps, runs
@@ -89,7 +90,7 @@ class Publishing:
             ):
                 return False
             half = outgoing.half
-            connection.post(half.send(outgoing, count, t_ns, payload), half)
+            connection.post(half.send(outgoing, count, t_ns, payload), half, gather=True)
         return True
 
     def send(
@@ -140,7 +141,8 @@ class Publishing:
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
             yield from self._room(outgoing, part.payload.nbytes, left_s)
             half = outgoing.half
-            self.connection.post(half.send(outgoing, *part), half)
+            is_small = part.payload.nbytes <= SMALL_BYTES
+            self.connection.post(half.send(outgoing, *part), half, gather=is_small)
 
     def _room(self, outgoing: Outgoing, payload_bytes: int, timeout_s: float | None) -> Steps[None]:
         yield from self._until(

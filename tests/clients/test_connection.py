@@ -1,11 +1,14 @@
 """The thread of a connection: what it tells of a defect, and who sends what when."""
 
+import numpy as np
 import pytest
 
 from corrente import Closed, wire
 from corrente.connection import GATHER_S, Connection, Line
+from corrente.format import format_of
 from corrente.link import ignore, new_instance
 from corrente.packing import SMALL_BYTES
+from corrente.publishing import Publishing
 from corrente.steps import Wait
 
 
@@ -91,9 +94,9 @@ def test_the_thread_sends_what_was_gathered(daemon, deadline_s, monkeypatch):
     connection = Connection(daemon.address, half)
     with connection.lock:
         assert connection.changed.wait_for(lambda: half.is_up, deadline_s)
-        for _ in range(4):
-            connection.post([some_block()])
-    assert len(daemon.hears(wire.Block, 4)) == 4
+        for _ in range(40):
+            connection.post([some_block()], gather=True)
+    assert len(daemon.hears(wire.Block, 40)) == 40
     connection.close()
 
 
@@ -109,34 +112,55 @@ def line():
     line.close()
 
 
-def test_small_blocks_are_gathered_for_a_while_after_others_were_sent(line):
-    line.outbox = [some_block()]
+def gather(line, count=1):
+    line.outbox = [some_block()] * count
+    line.gathered = count
+
+
+def test_blocks_are_gathered_for_a_while_after_others_were_sent(line):
+    gather(line)
     assert not line.gathers_s(1.0)  # none was sent before
     line.flush(1.0)
     assert not line.gathers_s(1.0)  # there is nothing to send
-    line.outbox = [some_block()]
+    gather(line)
     assert line.gathers_s(1.0) == pytest.approx(GATHER_S)
     assert not line.gathers_s(1.0 + 1.01 * GATHER_S)
 
 
-@pytest.mark.parametrize(
-    "envelopes",
-    [
-        [some_block(), (wire.Credit(1, 1), b"")],
-        [some_block(SMALL_BYTES + 1)],
-        [some_block()] * wire.MAX_BLOCKS,
-    ],
-    ids=["another message", "a large block", "as many as fit into a message"],
-)
-def test_everything_else_is_sent_at_once(line, envelopes):
-    line.outbox = [some_block()]
+def test_nothing_waits_with_another_message_behind_it(line):
+    gather(line)
     line.flush(1.0)
-    line.outbox = list(envelopes)
+    gather(line)
+    line.outbox.append((wire.Credit(1, 1), b""))
+    assert not line.gathers_s(1.0)
+
+
+def test_as_many_as_fit_into_a_message_do_not_wait(line):
+    gather(line)
+    line.flush(1.0)
+    gather(line, wire.MAX_BLOCKS)
     assert not line.gathers_s(1.0)
 
 
 def test_nothing_is_gathered_behind_other_messages(line):
     line.outbox = [(wire.Credit(1, 1), b"")]
     line.flush(1.0)
-    line.outbox = [some_block()]
+    gather(line)
     assert not line.gathers_s(1.0)
+
+
+@pytest.mark.parametrize("size", [4, SMALL_BYTES + 4])
+def test_small_blocks_of_a_publisher_are_gathered_and_large_ones_are_not(size, monkeypatch):
+    posted = []
+    monkeypatch.setattr(
+        Connection, "post", lambda _self, _said, _half=None, gather=False: posted.append(gather)
+    )
+    publishing = Publishing("tcp://127.0.0.1:1")
+    outgoing, _ = publishing._sharing.open("s", format_of((1,), 1.0))
+    outgoing.opened = wire.Opened(1, 1, 1, 0, 1 << 20)
+    x = np.zeros((size // 4, 1), np.float32)
+    sent_at_once = publishing.send_at_once(outgoing, x)
+    publishing.connection.run(publishing.send(outgoing, x, 0, None))
+    publishing.connection.close()
+    assert sent_at_once == (size == 4)
+    assert posted == ([True, True] if size == 4 else [False])
