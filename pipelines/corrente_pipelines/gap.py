@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Literal, NamedTuple
 
@@ -60,7 +61,7 @@ class GapRule:
     on_gap: OnGap = "reset"
     max_fill: int = 0
 
-    @property
+    @cached_property
     def keeps_last(self) -> bool:
         """Whether the last item is needed."""
         return self.on_gap == "hold"
