@@ -1,8 +1,8 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil, floor
 from types import MappingProxyType
 from typing import NamedTuple
@@ -57,13 +57,30 @@ class States(NamedTuple):
     filled: int = 0
 
 
-class Needs(NamedTuple):
+Stepped = tuple[tuple[StageState, ...], dict[str, AnyBlock]]
+"""The stages' states after some items, and the blocks that are wanted."""
+
+Run = Callable[[tuple[StageState, ...], Items], Stepped]
+"""From the stages' states before some items, and these."""
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
     """What a set of wanted stages asks of a plan."""
 
     steps: tuple[tuple[Step, bool, Fusion | None], ...]
     """Every step, whether it is computed, and with what stages before it in one pass."""
     wanted: tuple[str, ...]
     """The names of those that are given."""
+
+    @cached_property
+    def run(self) -> Run:
+        """The way through the steps."""
+        match self.steps:
+            case ((step, True, None),) if self.wanted and len(step.inputs) == 1:
+                return _alone(step)
+            case _:
+                return partial(_stepped, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +173,9 @@ class Plan:
         next_index, stages, last, filled = states
         if self._is_wide:
             with np.errstate(over="ignore", invalid="ignore"):
-                stages, outputs = _stepped(needs, stages, items)
+                stages, outputs = needs.run(stages, items)
         else:
-            stages, outputs = _stepped(needs, stages, items)
+            stages, outputs = needs.run(stages, items)
         if count := len(items):
             next_index, filled = next_index + count, 0
             last = items[-1:].copy() if self.gaps.keeps_last else last
@@ -426,10 +443,8 @@ def _begun(step: Step, positions: Sequence[int], least: int) -> StageState:
     return StageState(step.first_output(start), memory, queues if joins else None, start - first)
 
 
-def _stepped(
-    needs: Needs, states: Sequence[StageState], items: Items
-) -> tuple[tuple[StageState, ...], dict[str, AnyBlock]]:
-    """The stages' states after the items, and the blocks that are wanted."""
+def _stepped(needs: Needs, states: tuple[StageState, ...], items: Items) -> Stepped:
+    """Through all stages: each finds its inputs among the blocks of those before it."""
     blocks: dict[str, AnyBlock] = {INPUT: items}
     passed_over: dict[str, int] = {}
     after: list[StageState] = []
@@ -448,6 +463,22 @@ def _stepped(
             state, passed_over[step.name] = _not_computed(step, state, blocks, passed_over)
         after.append(state)
     return tuple(after), {name: blocks[name] for name in needs.wanted}
+
+
+def _alone(step: Step) -> Run:
+    """Through the only stage, which is wanted: there is nothing to be found."""
+    name, advance = step.name, step.operator.step
+
+    def run(states: tuple[StageState, ...], items: Items) -> Stepped:
+        ((position, memory, queues, skip),) = states
+        if skip:
+            state, block = _advance(step, states[0], {INPUT: items})
+        else:
+            memory, block = advance(memory, items)
+            state = _tuple(StageState, (position + len(block), memory, queues, 0))
+        return (state,), {name: block}
+
+    return run
 
 
 def _fused(

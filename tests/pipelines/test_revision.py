@@ -267,3 +267,15 @@ def test_whatever_is_changed_the_outputs_are_those_of_the_definition(
         for name, (start, items) in parts.items():
             assert others[name][0] == start
             assert others[name][1].tobytes() == items.tobytes()
+
+
+def test_a_stage_alone_that_begins_late_gives_what_it_gives_in_company() -> None:
+    own = {"op": "moving_average", "size": 4}
+    alone, company = plan_of(mean=own), plan_of(mean=own, other={"op": "abs", "from": "input"})
+    state, other = (plan.begin(3, least={"mean": 8}) for plan in (alone, company))
+    for block in cut(noise(20), [2, 2, 9]):
+        state, got = alone.step(state, block)
+        other, expected = company.step(other, block)
+        assert alone.positions(state)["mean"] == company.positions(other)["mean"]
+        np.testing.assert_array_equal(data(got["mean"]), data(expected["mean"]))
+    assert alone.positions(state) == {"mean": 3 + 20 - 1}
