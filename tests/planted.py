@@ -55,11 +55,11 @@ class CentredBefore(MovingAverage):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         after, y = super().step(state, *blocks)
-        return after, y if state.begun else y[1:]
+        return after, y if len(state) else y[1:]
 
     def finish(self, state: State) -> Items | None:
-        behind = np.zeros((int(state.begun), *state.items.shape[1:]), np.float32)
-        return self.over_time(np.concatenate([state.items, behind]))
+        behind = np.zeros((min(len(state), 1), *state.shape[1:]), np.float32)
+        return self.over_time(np.concatenate([state, behind]))
 
     def delay(self, *formats: Format) -> int:
         return super().delay(*formats) + 1
@@ -157,7 +157,7 @@ class KeepsAView(Difference):
 
     def step(self, state: State, *blocks: Items) -> tuple[State, Items]:
         after, y = super().step(state, *blocks)
-        return (after._replace(items=blocks[0][-1:]) if len(blocks[0]) else after), y
+        return (blocks[0][-1:] if len(blocks[0]) else after), y
 
 
 class SumsAsItGoes(MovingAverage):
@@ -199,15 +199,15 @@ class MixesUpStreams(MovingAverage):
 
     def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
         after, y = super().step_group(state, *blocks)
-        return after._replace(items=after.items[::-1]), y
+        return after[::-1], y
 
 
 class RemembersTooMuch(MovingAverage):
     """Stepped together, a stream remembers its whole block."""
 
     def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
-        after, y = super().step_group(state, *blocks)
-        return after._replace(items=np.concatenate([state.items, blocks[0]], axis=1)), y
+        _, y = super().step_group(state, *blocks)
+        return np.concatenate([state, blocks[0]], axis=1), y
 
 
 class ChangesTheirState(MovingAverage):
@@ -215,7 +215,7 @@ class ChangesTheirState(MovingAverage):
 
     def step_group(self, state: State, *blocks: Items) -> tuple[State, Items]:
         after, y = super().step_group(state, *blocks)
-        state.items[:] = 0
+        state[:] = 0
         return after, y
 
 

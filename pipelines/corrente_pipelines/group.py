@@ -130,12 +130,12 @@ def slid(over_time: Callable[[Items], Items], items: Items, size: int) -> Items:
 
 def extend(tail: Tail, blocks: Items, size: int, pad: Pad, centre: int) -> tuple[Tail, Items]:
     """The new tails of every stream, and the items `(S, n, …)` to slide over, padding included."""
-    before = tail.items
-    if not tail.begun and pad != "valid":
+    before = tail
+    if not tail.shape[1] and pad != "valid":
         before = _padding(blocks, margins(size, centre)[0], pad)
-    items = np.concatenate([before, blocks], axis=1, dtype=tail.items.dtype)
+    items = np.concatenate([before, blocks], axis=1, dtype=tail.dtype)
     length = items.shape[1]
-    return Tail(items[:, length - min(size - 1, length) :], begun=True), items
+    return items[:, length - min(size - 1, length) :], items
 
 
 def _padding(blocks: Items, count: int, pad: Pad) -> Items:

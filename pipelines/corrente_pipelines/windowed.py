@@ -49,9 +49,9 @@ class Windowed(Operator):
         """Items `(n, …)`, floats, to the outputs of all complete windows."""
 
     def over_time_behind(self, before: Items, block: Items) -> tuple[Items, Items]:
-        """The outputs of all windows that are complete with the block, and the items to keep."""
+        """The items to keep, and the outputs of all windows that are complete with the block."""
         items, tail = overlap.joined(before, block, self._span[0])
-        return self.over_time(items), tail
+        return tail, self.over_time(items)
 
     @abstractmethod
     def over_frames(self, frames: Items) -> Items:
@@ -79,13 +79,10 @@ class Windowed(Operator):
         (block,) = blocks
         if state is None:
             return None, self._frames(block)
-        before, begun = state
-        if not begun or block.dtype is not before.dtype:
+        if not len(state) or block.dtype is not state.dtype:
             size, centre = self._span
-            before, block = overlap.extended(state, block, size, self.pad, centre)
-            begun = begun or len(block) > 0
-        y, tail = self.over_time_behind(before, block)
-        return overlap.Tail(tail, begun), y
+            state, block = overlap.extended(state, block, size, self.pad, centre)
+        return self.over_time_behind(state, block)
 
     def finish(self, state: State) -> Items | None:
         """Outputs whose window reaches beyond the end."""
@@ -93,7 +90,7 @@ class Windowed(Operator):
             return None
         size, centre = self._span
         behind = overlap.behind(state, size, self.pad, centre)
-        return self.over_time_behind(state.items, behind)[0]
+        return self.over_time_behind(state, behind)[1]
 
     def signature(self, state: State) -> Hashable | None:
         """How long the tail is; on frames there is none."""

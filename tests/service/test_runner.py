@@ -116,7 +116,7 @@ def test_what_a_plan_remembers_is_what_it_was_reckoned_to():
     plan = Pipeline.of(TREND).plan(format)
     assert plan.state_bytes == (181 + 90) * 12
     states, _ = plan.step(plan.begin(), np.zeros((1000, 3), np.float32))
-    held = sum(state.memory.items.nbytes for state in states.stages if state.memory is not None)
+    held = sum(state.memory.nbytes for state in states.stages if state.memory is not None)
     held += sum(items.nbytes for s in states.stages if s.queues for items in s.queues.waiting)
     assert 0.9 * plan.state_bytes <= held <= plan.state_bytes
 

@@ -57,7 +57,7 @@ def _correlate(x: Floats, w: Floats, lanes: int) -> Floats:
 def along_time_widely_behind(before: Floats, block: Floats, w: Doubles) -> tuple[Floats, Floats]:
     """`before` and `block`, both `(n, C)`, every channel by itself, with taps and sums in float64.
 
-    Gives the outputs `(n - K + 1, C)` of both as one, and the items to keep. Every fourth tap is
+    Gives the items to keep, and the outputs `(n - K + 1, C)` of both as one. Every fourth tap is
     added first, then those behind these, and so on: so 24 outputs beside each other share the
     vectors that they are made of, and these are loaded once.
     """
@@ -72,10 +72,10 @@ def along_time_widely_behind(before: Floats, block: Floats, w: Doubles) -> tuple
         for i in range(0, count, 24):
             _correlate_24(sums, x, w, i)
         if lanes == 1:
-            return sums[:count].reshape(count, 1), kept(before, block, w.size)
+            return kept(before, block, w.size), sums[:count].reshape(count, 1)
         for i in range(count):
             y[i, lane] = sums[i]
-    return y, kept(before, block, w.size)
+    return kept(before, block, w.size), y
 
 
 @compiled
@@ -139,7 +139,7 @@ def along_time(items: Floats, w: Floats) -> Floats:
 
 def along_time_widely(items: Floats, w: Doubles) -> Floats:
     """Items `(n, C)` as in `along_time`, taps and sums in float64: an offset adds no error."""
-    return along_time_widely_behind(items[:0], items, w)[0]
+    return along_time_widely_behind(items[:0], items, w)[1]
 
 
 def bank_along_time(items: Floats, w: Floats) -> Floats:

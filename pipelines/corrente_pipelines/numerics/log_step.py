@@ -286,14 +286,14 @@ def _window_means(x: Reals, size: int, lanes: int) -> Reals:
 
 @compiled
 def means_along_time_behind(before: Reals, block: Reals, size: int) -> tuple[Reals, Reals]:
-    """Means over `size` items of `before` and `block`, both `(n, L)`, and the items to keep."""
+    """Of `before` and `block`, both `(n, L)`, the items to keep, and means over `size` items."""
     lanes, x = block.shape[1], block.reshape(-1)
     reach = (size - 1) * lanes
     y = np.empty(max(before.size + x.size - reach, 0), before.dtype)
     first = min(before.size, y.size)  # windows that begin in what was before
     _means(y[:first], joined(before, block[: size - 1]), size, lanes)
     _means(y[first:], x, size, lanes)
-    return y.reshape(-1, lanes), kept(before, block, size)
+    return kept(before, block, size), y.reshape(-1, lanes)
 
 
 @compiled

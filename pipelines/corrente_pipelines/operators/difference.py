@@ -39,9 +39,8 @@ class Difference(Operator):
         """A window of two frames is centred at the later one: nothing waits, nothing is owed."""
         before, block = overlap.extended(state, blocks[0], 2, self.pad)
         items, tail = overlap.joined(before, block, 2)
-        begun = state.begun or len(block) > 0
         with np.errstate(invalid="ignore"):
-            return overlap.Tail(tail, begun), settled(items[1:] - items[:-1])
+            return tail, settled(items[1:] - items[:-1])
 
     def receptive_field(self, *formats: Format) -> int:
         """A frame and the one before it."""
