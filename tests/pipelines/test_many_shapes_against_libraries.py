@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from corrente.format import Items
+from corrente.format import Items, format_of
 from corrente_pipelines import Pipeline
+from corrente_pipelines.blocks import data
 
 SHAPES = [(50, 1), (33, 4), (1, 2), (3, 7, 10), (4, 6, 5, 3), (2, 1, 1)]
 MODES = {"zero": "constant", "edge": "nearest"}
@@ -132,3 +133,20 @@ def test_gaussians_of_signals_are_those_of_scipy(
     y = applied(x, y={"op": "gaussian", "size": size, "sigma": 2.5, "pad": pad})
     expected = ndimage.correlate1d(x.astype(float), q / q.sum(), axis=0, mode=MODES[pad])
     np.testing.assert_allclose(y, expected, atol=3e-6)
+
+
+@pytest.mark.parametrize("size", [12, 16, 48, 64])
+@pytest.mark.parametrize("channels", [1, 3, 4, 9, 64])
+def test_long_means_of_signals_are_those_of_scipy_and_of_any_blocks(
+    channels: int, size: int
+) -> None:
+    x = 1000 + noise((400, channels))
+    expected = ndimage.uniform_filter1d(x.astype(float), size, axis=0, mode="constant")
+    y = applied(x, y={"op": "moving_average", "size": size})
+    np.testing.assert_array_max_ulp(y, expected.astype(np.float32), maxulp=1)
+    stages = {"y": {"op": "moving_average", "size": size}}
+    plan = Pipeline.of({"corrente": 1, "name": "example", "stages": stages})
+    stream = plan.plan(format_of((channels,), 1.0)).start()
+    parts = [stream.push(block)["y"] for block in np.split(x, [1, 7, 70, 133, 200, 271])]
+    whole = np.concatenate([data(part) for part in (*parts, stream.finish()["y"])])
+    assert whole.tobytes() == y.tobytes()

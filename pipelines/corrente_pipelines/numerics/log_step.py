@@ -76,7 +76,7 @@ def _fill_with_fours(sums: Doubles, x: Reals, start: int, lanes: int, stride: in
 def _add_four_rows(sums: Doubles, x: Reals, stride: int) -> None:
     first, second, third, fourth = x, x[stride:], x[2 * stride :], x[3 * stride :]
     for j in range(sums.size):
-        sums[j] = (float(first[j]) + second[j]) + (float(third[j]) + fourth[j])
+        sums[j] = (np.float64(first[j]) + second[j]) + (np.float64(third[j]) + fourth[j])
 
 
 @compiled
@@ -127,7 +127,7 @@ def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
 
 @compiled
 def _four(x: Reals, at: int) -> float:
-    return float((float(x[at]) + x[at + 1]) + (float(x[at + 2]) + x[at + 3]))
+    return float((np.float64(x[at]) + x[at + 1]) + (np.float64(x[at + 2]) + x[at + 3]))
 
 
 @compiled

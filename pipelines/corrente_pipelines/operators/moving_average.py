@@ -101,13 +101,15 @@ class MovingAverage(Windowed):
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """One, even, odd, longer than most blocks; over time; each padding."""
+        """One, even, odd, longer than most blocks; fours, sixteens; over time; each padding."""
         return [
             cls(size=1),
             cls(size=2),
             cls(size=3, pad="edge"),
             cls(size=4, pad="valid"),
             cls(size=37, pad="edge"),
+            cls(size=12),
+            cls(size=48, pad="edge"),
             cls(size=5, over="time"),
             cls(size=4, over="time", pad="edge"),
         ]
