@@ -18,14 +18,15 @@ Reals = NDArray[np.floating[Any]]
 @compiled
 def settle(sums: Reals) -> None:
     """Makes every NaN in a flat array the same one."""
-    if _is_finite(sums):  # to look is much faster than to write
+    if is_finite(sums):  # to look is much faster than to write
         return
     for j in range(sums.size):
         sums[j] = sums[j] if sums[j] == sums[j] else np.nan
 
 
 @compiled
-def _is_finite(x: Reals) -> bool:
+def is_finite(x: Reals) -> bool:
+    """Whether every number of a flat array is finite."""
     width, zero = 32 // x.itemsize, x.dtype.type(0)
     none = one = two = all_of(zero)
     whole = x.size - x.size % (2 * width)

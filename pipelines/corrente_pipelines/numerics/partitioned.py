@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from corrente_pipelines.numerics.compiled import compiled
 from corrente_pipelines.numerics.fft import LANES, backward, forward, transform
+from corrente_pipelines.numerics.nans import is_finite
 from corrente_pipelines.numerics.overlap_save import gather, mend
 from corrente_pipelines.numerics.simd import load_doubles, store
+from corrente_pipelines.numerics.tails import copy
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -57,7 +59,6 @@ def parts(taps: Doubles, block: int) -> Parts:
 def correlate_blocks(
     items: Floats,
     seen: Doubles,
-    is_finite: bool,
     taps: Doubles,
     block: int,
     twiddles: Doubles,
@@ -68,12 +69,11 @@ def correlate_blocks(
     """The outputs of F complete blocks, `(F block, C)`, and the spectra to be given the next time.
 
     `items` are `((P + F) block, C)`: the P blocks before, and those. `seen` are the spectra
-    `(P - 1, C, 2, width)` of the blocks before. `is_finite` says whether all items are.
+    `(P - 1, C, 2, width)` of the blocks before.
     """
     count, channels = spectra.shape[0], items.shape[1]
     new = items.shape[0] // block - count
-    known = np.zeros((count - 1 + new, channels, 2, spectra.shape[2]))
-    _copy(known.reshape(-1), seen.reshape(-1))
+    fresh = np.zeros((new, channels, 2, spectra.shape[2]))
     y = np.empty((new * block, channels), np.float32)
     z = np.empty(2 * block * LANES)
     sums = np.empty((2, spectra.shape[2]))
@@ -84,27 +84,26 @@ def correlate_blocks(
             gather(z, frame, channel, together, 0, 2 * block)
             forward(z, block, twiddles)
             for lane in range(together):
-                _unfold(known[count - 1 + f, channel + lane], z, lane, places, turns)
+                _unfold(fresh[f, channel + lane], z, lane, places, turns)
             for lane in range(together):
                 sums[:] = 0
                 for part in range(count):
-                    _add_product(sums, known[count - 1 + f - part, channel + lane], spectra[part])
+                    x = fresh[f - part] if part <= f else seen[count - 1 + f - part]
+                    _add_product(sums, x[channel + lane], spectra[part])
                 _fold(z, lane, sums, places, turns)
             backward(z, block, twiddles)
             for lane in range(together):
                 for t in range(block):
                     y[f * block + t, channel + lane] = z[(block + t) * LANES + lane]
-    if not is_finite:
+    if not is_finite(items.reshape(-1)):
         late = items[count * block - taps.size + 1 :]
         for channel in range(channels):
             mend(y, late, taps, 0, new * block, channel)
-    return y, known[new:].copy()
-
-
-@compiled
-def _copy(target: Doubles, numbers: Doubles) -> None:
-    for i in range(numbers.size):
-        target[i] = numbers[i]
+    kept = np.empty_like(seen)
+    old = max(count - 1 - new, 0)
+    copy(kept[:old].reshape(-1), seen[seen.shape[0] - old :].reshape(-1))
+    copy(kept[old:].reshape(-1), fresh[new - (count - 1 - old) :].reshape(-1))
+    return y, kept
 
 
 @compiled

@@ -188,8 +188,7 @@ class Partitioned(Framed):
 
     def frames(self, items: Items, seen: NDArray[np.float64]) -> tuple[Items, NDArray[np.float64]]:
         """Block by block."""
-        is_finite = bool(np.isfinite(items).all())
-        return partitioned.correlate_blocks(items, seen, is_finite, *self._parts)
+        return partitioned.correlate_blocks(items, seen, *self._parts)
 
     @cached_property
     def _parts(self) -> partitioned.Parts:
