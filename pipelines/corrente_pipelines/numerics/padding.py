@@ -1,6 +1,7 @@
 """What lies beyond the borders of a signal or an image."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,12 +14,19 @@ Pad = Literal["zero", "edge", "valid"]
 Precision = Literal["float32", "float64"]
 """What is computed in; float64 where drift or dynamic range asks for it."""
 
+_DTYPES: Mapping[Precision, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+}
+
 
 def floats(items: Items, precision: Precision = "float32") -> Items:
     """The items as kernels are compiled for: of that precision, C-contiguous, aligned, writable.
 
     A block off the wire is read-only and may be misaligned: numba would compile for it once more.
     """
+    if items.dtype is _DTYPES[precision] and items.flags.carray:  # as most are
+        return items
     return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
 
