@@ -68,6 +68,11 @@ class Framed(Form):
         return self.before + self.hop
 
     @cached_property
+    def _lengths(self) -> tuple[int, int]:
+        """Items before a frame, and from one to the next."""
+        return self.before, self.hop
+
+    @cached_property
     def _margins(self) -> tuple[int, int]:
         return (0, 0) if self.of.pad == "valid" else margins(self.of.taps)
 
@@ -98,15 +103,16 @@ class Framed(Form):
         return np.concatenate([early, late[: max(len(late) - missing, 0)]])
 
     def _advance(self, state: Waiting, items: Items, begun: bool) -> tuple[Waiting, Items]:
-        held, seen = np.concatenate([state.items, items]), state.seen
-        whole = (len(held) - self.before) // self.hop * self.hop
-        index = state.next_index + len(items)
+        waiting, next_index, first, _, seen = state
+        held, index = np.concatenate((waiting, items)), next_index + len(items)
+        before, hop = self._lengths
+        whole = (len(held) - before) // hop * hop
         if not whole:
-            return Waiting(held, index, state.first, begun, seen), held[:0]
-        y, seen = self.frames(held[: self.before + whole], seen)
-        newest = state.next_index - (len(state.items) - self.before)
-        early = min(max(state.first - newest, 0), len(y))
-        return Waiting(held[whole:].copy(), index, state.first, begun, seen), y[early:]
+            return Waiting(held, index, first, begun, seen), held[:0]
+        y, seen = self.frames(held[: before + whole], seen)
+        newest = next_index - (len(waiting) - before)
+        early = min(max(first - newest, 0), len(y))
+        return Waiting(held[whole:].copy(), index, first, begun, seen), y[early:]
 
     def delay(self, *formats: Format) -> int:
         """Items behind the window's centre, and those of the frame."""
