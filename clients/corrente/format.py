@@ -157,7 +157,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         for float32), but never cut to an integer type that is too small.
         """
         wanted = _STORED[self.dtype]
-        if type(x) is np.ndarray and x.dtype is wanted and x.flags.c_contiguous:
+        if type(x) is np.ndarray and x.dtype == wanted and x.flags.c_contiguous:
             if x.shape[1:] == self.shape:  # as most blocks are
                 return x
         elif isinstance(x, np.ma.MaskedArray):

@@ -22,7 +22,7 @@ def extended(
     tail: Tail, block: Items, size: int, pad: Pad, centre: int | None = None
 ) -> tuple[Tail, Items]:
     """What lies before the block, padding included, and the block in the same precision."""
-    if block.dtype is not tail.dtype:
+    if block.dtype != tail.dtype:
         block = block.astype(tail.dtype)
     if not len(tail) and pad != "valid" and len(block):
         tail = beyond(block[:1], margins(size, centre)[0], pad)

@@ -79,7 +79,8 @@ class Windowed(Operator):
         (block,) = blocks
         if state is None:
             return None, self._frames(block)
-        if not len(state) or block.dtype is not state.dtype:
+        # What comes of compiled functions has a dtype of its own, equal, but another object.
+        if not len(state) or block.dtype != state.dtype:
             size, centre = self._span
             state, block = overlap.extended(state, block, size, self.pad, centre)
         return self.over_time_behind(state, block)

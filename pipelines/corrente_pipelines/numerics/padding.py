@@ -25,7 +25,7 @@ def floats(items: Items, precision: Precision = "float32") -> Items:
 
     A block off the wire is read-only and may be misaligned: numba would compile for it once more.
     """
-    if items.dtype is _DTYPES[precision] and items.flags.carray:  # as most are
+    if items.dtype == _DTYPES[precision] and items.flags.carray:  # as most are
         return items
     return np.require(items, precision, ["C", "ALIGNED", "WRITEABLE"])
 
