@@ -9,12 +9,12 @@ The sums are float64: in float32 the mean of 37 items around 1000 is up to 2.6 u
 """
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corrente_pipelines.numerics.compiled import compiled
+from corrente_pipelines.numerics.compiled import compiled, inlined
 from corrente_pipelines.numerics.nans import settle
 from corrente_pipelines.numerics.simd import (
     DOUBLES,
@@ -26,6 +26,9 @@ from corrente_pipelines.numerics.simd import (
     two_on,
 )
 from corrente_pipelines.numerics.tails import copy, joined, kept
+
+if TYPE_CHECKING:
+    from corrente_pipelines.numerics.simd import Doubles as Vector
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -96,6 +99,15 @@ def _fill_with_fours_of_one(sums: Doubles, x: Reals, start: int) -> None:
 
 
 @compiled
+def _fill_with_sixteens(sums: Doubles, x: Reals, start: int, lanes: int, stride: int) -> None:
+    """The sums of sixteen such rows, of one lane or of `_STRIP`."""
+    if lanes == 1:
+        _fill_with_sixteens_of_one(sums, x, start)
+    else:
+        _fill_with_sixteens_of_strip(sums, x, start, stride)
+
+
+@compiled
 def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
     """The sums of sixteen items of one lane, made of those of four, and of eight, in registers."""
     end = max((sums.size - 5) // 4 * 4, 0)
@@ -123,6 +135,58 @@ def _fill_with_sixteens_of_one(sums: Doubles, x: Reals, start: int) -> None:
             eights, next_eights, fours, pairs = next_eights, last_eights, next_fours, next_pairs
     for j in range(end, sums.size):
         sums[j] = _sixteen(x, start + j)
+
+
+@compiled
+def _fill_with_sixteens_of_strip(sums: Doubles, x: Reals, start: int, stride: int) -> None:
+    """The same of four lanes, whose rows lie `stride` apart: a row is a vector."""
+    rows = sums.size // _STRIP
+    end = rows - rows % 4
+    if end:
+        a0, a1, a2, a3 = _four_fours(x, start, stride)
+        b0, b1, b2, b3 = _four_fours(x, start + 4 * stride, stride)
+        c0, c1, c2, c3 = _four_fours(x, start + 8 * stride, stride)
+        a0, a1, a2, a3 = a0 + b0, a1 + b1, a2 + b2, a3 + b3  # of eight rows from here on
+        b0, b1, b2, b3 = b0 + c0, b1 + c1, b2 + c2, b3 + c3
+        at = start + 12 * stride
+        second, last = load_doubles(x, at + stride), load_doubles(x, at + 2 * stride)
+        p0, p1 = load_doubles(x, at) + second, second + last
+        for i in range(0, end, 4):
+            at = start + (i + 15) * stride
+            x0, x1 = load_doubles(x, at), load_doubles(x, at + stride)
+            x2, x3 = load_doubles(x, at + 2 * stride), load_doubles(x, at + 3 * stride)
+            p2, p3, p4, p5 = last + x0, x0 + x1, x1 + x2, x2 + x3
+            d0, d1, d2, d3 = p0 + p2, p1 + p3, p2 + p4, p3 + p5
+            p0, p1, last = p4, p5, x3
+            c0, c1, c2, c3 = c0 + d0, c1 + d1, c2 + d2, c3 + d3
+            store(sums, 4 * i, a0 + c0)
+            store(sums, 4 * i + 4, a1 + c1)
+            store(sums, 4 * i + 8, a2 + c2)
+            store(sums, 4 * i + 12, a3 + c3)
+            a0, a1, a2, a3 = b0, b1, b2, b3
+            b0, b1, b2, b3 = c0, c1, c2, c3
+            c0, c1, c2, c3 = d0, d1, d2, d3
+    for i in range(end, rows):
+        at = start + i * stride
+        one = _four_rows(x, at, stride) + _four_rows(x, at + 4 * stride, stride)
+        two = _four_rows(x, at + 8 * stride, stride) + _four_rows(x, at + 12 * stride, stride)
+        store(sums, 4 * i, one + two)
+
+
+@inlined
+def _four_fours(x: Reals, at: int, stride: int) -> "tuple[Vector, Vector, Vector, Vector]":
+    return (
+        _four_rows(x, at, stride),
+        _four_rows(x, at + stride, stride),
+        _four_rows(x, at + 2 * stride, stride),
+        _four_rows(x, at + 3 * stride, stride),
+    )
+
+
+@inlined
+def _four_rows(x: Reals, at: int, stride: int) -> "Vector":
+    one = load_doubles(x, at) + load_doubles(x, at + stride)
+    return one + (load_doubles(x, at + 2 * stride) + load_doubles(x, at + 3 * stride))
 
 
 @compiled
@@ -245,9 +309,9 @@ def _strip_means(y: Reals, x: Reals, size: int, first: int, lanes: int, stride: 
     total = np.empty(tile * lanes, np.float64)
     for row in range(0, rows, tile):
         count, start = min(tile, rows - row), row * stride + first
-        if size % 16 == 0 and size > 16 and stride == 1:
-            sums, width = scratch[: count + reach - 15], 16
-            _fill_with_sixteens_of_one(sums, x, start)
+        if size % 16 == 0 and size > 16 and (stride == 1 or lanes == _STRIP):
+            sums, width = scratch[: (count + reach - 15) * lanes], 16
+            _fill_with_sixteens(sums, x, start, lanes, stride)
         elif size % 4 == 0 and size > 4:
             sums, width = scratch[: (count + reach - 3) * lanes], 4
             _fill_with_fours(sums, x, start, lanes, stride)
