@@ -52,9 +52,13 @@ class Daemon:
         self._socket.set(zmq.SNDHWM, SEND_HWM)
         self._socket.set(zmq.LINGER, round(1000 * LINGER_S))
         # ZeroMQ keeps what it has for a peer as long as TCP stands, and that of a stopped process
-        # stands for ever; its own heartbeats end it, and free that memory.
-        self._socket.set(zmq.HEARTBEAT_IVL, round(1000 * wire.HEARTBEAT_S))
-        self._socket.set(zmq.HEARTBEAT_TIMEOUT, round(1000 * wire.SILENCE_S))
+        # stands for ever, where the kernel is not told to end it: what waits there is freed then.
+        # ZeroMQ's own heartbeats would do the same, but one to a peer that is gone while its last
+        # messages wait here is an assertion that fails, and ends this process (libzmq issue 4364).
+        self._socket.set(zmq.TCP_MAXRT, round(1000 * wire.SILENCE_S))
+        self._socket.set(zmq.TCP_KEEPALIVE, 1)
+        self._socket.set(zmq.TCP_KEEPALIVE_IDLE, ceil(wire.HEARTBEAT_S))
+        self._socket.set(zmq.TCP_KEEPALIVE_INTVL, ceil(wire.HEARTBEAT_S))
         try:
             self._socket.bind(bind)
         except zmq.ZMQError:
