@@ -12,7 +12,7 @@ import numpy as np
 from corrente.format import Items
 from corrente_pipelines.operator import State
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class _Array(msgspec.Struct, frozen=True, array_like=True, tag="array"):
