@@ -21,7 +21,7 @@ GATHER_S = 0.0005
 """How long small blocks wait for more after others were sent: a message costs more than a block."""
 
 MANY = 32
-"""So many blocks in that time are a flood: then a message is as full as it gets."""
+"""Behind so many in that time others are about to come: a message is then filled."""
 
 
 class Line:
@@ -53,7 +53,7 @@ class Line:
         self.outbox += link.tick(now)
         if link.state == "lost" and now >= link.due:
             self.dealer.reconnect()
-            self.outbox = link.greet(now)
+            self.outbox, self.gathered = link.greet(now), 0
 
     def gathers_s(self, now: float) -> float:
         """How much longer what is to be sent may wait, as others were sent just before."""
@@ -120,7 +120,7 @@ class Connection:
         if gather:
             line.gathered = count = len(line.outbox)
             if MANY <= count < wire.MAX_BLOCKS and self._is_woken:
-                return  # the others of a full message are about to come
+                return
         now = time.monotonic()
         if line.link.state == "over" or line.gathers_s(now):
             self._wake()
