@@ -27,7 +27,8 @@ from corrente_pipelines.operators.prewitt import Prewitt
 from corrente_pipelines.operators.resample import Resample
 from corrente_pipelines.operators.threshold import Threshold
 from corrente_pipelines.pipeline import Pipeline
-from corrente_pipelines.plan import Needs, Plan, StageState, States
+from corrente_pipelines.plan import Plan
+from corrente_pipelines.stepping import Needs, StageState, States
 from corrente_pipelines.windowed import Windowed
 
 SIGNAL = Format(kind="signal", shape=(1,))

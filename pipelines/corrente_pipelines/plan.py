@@ -1,24 +1,33 @@
 """The way a pipeline is computed for one format."""
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import ceil, floor
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
-from corrente.format import AnyBlock, Events, Format, Items
-from corrente_pipelines import alignment, group
+from corrente.format import AnyBlock, Format, Items
+from corrente_pipelines import group
 from corrente_pipelines.blocks import concatenate, nothing
 from corrente_pipelines.explain import Explanation
 from corrente_pipelines.gap import PIECE_BYTES, RESET, GapError, GapRule, Passed, together
 from corrente_pipelines.group import GroupStates, Indices
-from corrente_pipelines.operator import State
 from corrente_pipelines.rewrites.fusion import Fusion
 from corrente_pipelines.spec import INPUT
 from corrente_pipelines.step import Step
+from corrente_pipelines.stepping import (
+    Needs,
+    StageState,
+    States,
+    advance,
+    advance_group,
+    begun,
+    fused,
+    new_tuple,
+    not_computed,
+)
 from corrente_pipelines.wisdom import NO_WISDOM, Wisdom
 
 KNOWN_NEEDS = 16
@@ -26,61 +35,6 @@ KNOWN_NEEDS = 16
 
 HEAVY_ITEM_BYTES = 16 << 10
 """An item of so many bytes takes a kernel longer than it takes to hand it to another thread."""
-
-
-_tuple = tuple.__new__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-"""Makes a NamedTuple of all its fields in half the time that its class takes."""
-
-
-class StageState(NamedTuple):
-    """What a stage remembers: the index of its next output, its operator's state, its join.
-
-    `skip` items are yet to be passed over before the first that the operator is given.
-    """
-
-    position: int
-    memory: State
-    queues: alignment.Queues | None
-    skip: int = 0
-
-
-class States(NamedTuple):
-    """Where a stream stands in a plan: before source item `next_index`.
-
-    `last` holds the last item where the rule for gaps asks for it, else none; `filled` is how many
-    items were made up since one arrived.
-    """
-
-    next_index: int
-    stages: tuple[StageState, ...]
-    last: Items
-    filled: int = 0
-
-
-Stepped = tuple[tuple[StageState, ...], dict[str, AnyBlock]]
-"""The stages' states after some items, and the blocks that are wanted."""
-
-Run = Callable[[tuple[StageState, ...], Items], Stepped]
-"""From the stages' states before some items, and these."""
-
-
-@dataclass(frozen=True, eq=False)
-class Needs:
-    """What a set of wanted stages asks of a plan."""
-
-    steps: tuple[tuple[Step, bool, Fusion | None], ...]
-    """Every step, whether it is computed, and with what stages before it in one pass."""
-    wanted: tuple[str, ...]
-    """The names of those that are given."""
-
-    @cached_property
-    def run(self) -> Run:
-        """The way through the steps."""
-        match self.steps:
-            case ((step, True, None),) if self.wanted and len(step.inputs) == 1:
-                return _alone(step)
-            case _:
-                return partial(_stepped, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +106,7 @@ class Plan:
             state = kept.get(step.name)
             if state is None:
                 inputs = [positions[name] for name in step.inputs]
-                state = _begun(step, inputs, least.get(step.name, 0))
+                state = begun(step, inputs, least.get(step.name, 0))
             states.append(state)
             positions[step.name] = state.position
         return States(index, tuple(states), self.format.empty())
@@ -179,7 +133,8 @@ class Plan:
         if count := len(items):
             next_index, filled = next_index + count, 0
             last = items[-1:].copy() if self.gaps.keeps_last else last
-        return _tuple(States, (next_index, stages, last, filled)), outputs
+        after = new_tuple(States, (next_index, stages, last, filled))
+        return after, outputs
 
     def signature(self, states: States) -> Hashable | None:
         """What the states of streams have in common that one `step_group` can take.
@@ -263,7 +218,7 @@ class Plan:
                     blocks[step.name], counts[step.name] = made, made.shape[1]
                 elif is_needed:
                     inputs = [blocks[name] for name in step.inputs]
-                    memories[k], queues[k], made = _advance_group(
+                    memories[k], queues[k], made = advance_group(
                         step, memories[k], queues[k], inputs
                     )
                     blocks[step.name], counts[step.name] = made, made.shape[1]
@@ -325,9 +280,9 @@ class Plan:
         for step, state in zip(self.steps, states.stages, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 if step.fusions:
-                    state, blocks[step.name] = _fused(step.fusions[0], state, blocks, {})
+                    state, blocks[step.name] = fused(step.fusions[0], state, blocks, {})
                 else:
-                    state, blocks[step.name] = _advance(step, state, blocks)
+                    state, blocks[step.name] = advance(step, state, blocks)
             yield state
 
     def finish(
@@ -348,13 +303,13 @@ class Plan:
                 if step.name in kept:
                     blocks[step.name] = nothing(step.format)
                 elif fusion is not None:
-                    _, blocks[step.name] = _fused(fusion, state, blocks, passed_over)
+                    _, blocks[step.name] = fused(fusion, state, blocks, passed_over)
                 elif is_needed:
-                    state, items = _advance(step, state, blocks)
+                    state, items = advance(step, state, blocks)
                     owed = step.operator.finish(state.memory)
                     blocks[step.name] = items if owed is None else concatenate([items, owed])
                 else:
-                    _, passed_over[step.name] = _not_computed(step, state, blocks, passed_over)
+                    _, passed_over[step.name] = not_computed(step, state, blocks, passed_over)
         return {name: blocks[name] for name in needs.wanted}
 
     def start(self, want: Iterable[str] | None = None) -> "Stream":
@@ -432,111 +387,3 @@ class Stream:
         outputs = self._plan.finish(self._states, self._want)
         self._states = self._plan.begin()
         return outputs
-
-
-def _begun(step: Step, positions: Sequence[int], least: int) -> StageState:
-    """The stage's state before the first item that all its inputs have, or before its `least`."""
-    first, queues = alignment.begin(step.branches, positions, step.offsets)
-    start = max(first, step.first_input(least))
-    memory = step.operator.start(*step.joined, index=start)
-    joins = len(step.inputs) > 1
-    return StageState(step.first_output(start), memory, queues if joins else None, start - first)
-
-
-def _stepped(needs: Needs, states: tuple[StageState, ...], items: Items) -> Stepped:
-    """Through all stages: each finds its inputs among the blocks of those before it."""
-    blocks: dict[str, AnyBlock] = {INPUT: items}
-    passed_over: dict[str, int] = {}
-    after: list[StageState] = []
-    for (step, is_needed, fusion), state in zip(needs.steps, states, strict=False):
-        if fusion is not None:
-            state, blocks[step.name] = _fused(fusion, state, blocks, passed_over)
-        elif is_needed:
-            position, memory, queues, skip = state
-            if queues is None and not skip:  # as most are: `_advance` without what costs
-                memory, block = step.operator.step(memory, blocks[step.inputs[0]])
-                state = _tuple(StageState, (position + len(block), memory, None, 0))
-            else:
-                state, block = _advance(step, state, blocks)
-            blocks[step.name] = block
-        else:
-            state, passed_over[step.name] = _not_computed(step, state, blocks, passed_over)
-        after.append(state)
-    return tuple(after), {name: blocks[name] for name in needs.wanted}
-
-
-def _alone(step: Step) -> Run:
-    """Through the only stage, which is wanted: there is nothing to be found."""
-    name, advance = step.name, step.operator.step
-
-    def run(states: tuple[StageState, ...], items: Items) -> Stepped:
-        ((position, memory, queues, skip),) = states
-        if skip:
-            state, block = _advance(step, states[0], {INPUT: items})
-        else:
-            memory, block = advance(memory, items)
-            state = _tuple(StageState, (position + len(block), memory, queues, 0))
-        return (state,), {name: block}
-
-    return run
-
-
-def _fused(
-    fusion: Fusion,
-    state: StageState,
-    blocks: Mapping[str, AnyBlock],
-    passed_over: Mapping[str, int],
-) -> tuple[StageState, AnyBlock]:
-    """The state of a stage after a pass over those before it, and what it gives."""
-    source, count = blocks[fusion.source], _count(fusion.over[-1], blocks, passed_over)
-    assert not isinstance(source, Events)
-    passed = min(state.skip, count)
-    block = fusion.run(source[len(source) - count + passed :])
-    position = state.position + len(block)
-    return StageState(position, state.memory, state.queues, state.skip - passed), block
-
-
-def _not_computed(
-    step: Step,
-    state: StageState,
-    blocks: Mapping[str, AnyBlock],
-    passed_over: Mapping[str, int],
-) -> tuple[StageState, int]:
-    """The state of a stage that is passed over, and how many items it would give."""
-    count = _count(step.inputs[0], blocks, passed_over)
-    passed = min(state.skip, count)
-    given = count - passed
-    position = state.position + given
-    return StageState(position, state.memory, state.queues, state.skip - passed), given
-
-
-def _count(name: str, blocks: Mapping[str, AnyBlock], passed_over: Mapping[str, int]) -> int:
-    """How many items a stage gives, computed or not."""
-    return passed_over[name] if name in passed_over else len(blocks[name])
-
-
-def _advance(
-    step: Step, state: StageState, blocks: Mapping[str, AnyBlock]
-) -> tuple[StageState, AnyBlock]:
-    position, memory, queues, skip = state
-    inputs: Sequence[AnyBlock] = [blocks[name] for name in step.inputs]
-    if queues is not None:
-        # Nothing that has several inputs takes events.
-        arrived = [items for items in inputs if not isinstance(items, Events)]
-        queues, inputs = alignment.join(queues, arrived)
-    if skip:
-        skip -= (passed := min(skip, len(inputs[0])))
-        inputs = [items[passed:] for items in inputs]
-    memory, items = step.operator.step(memory, *inputs)
-    return StageState(position + len(items), memory, queues, skip), items
-
-
-def _advance_group(
-    step: Step, memory: State, queues: alignment.Queues | None, inputs: Sequence[Items]
-) -> tuple[State, alignment.Queues | None, Items]:
-    if queues is not None:
-        queues, inputs = group.join(queues, inputs)
-    if not inputs[0].shape[1]:
-        return memory, queues, np.empty((len(inputs[0]), 0, *step.format.shape), step.format.dtype)
-    memory, items = step.operator.step_group(memory, *inputs)
-    return memory, queues, items

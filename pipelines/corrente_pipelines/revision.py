@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from corrente.format import AnyBlock
-from corrente_pipelines.plan import Plan, States
+from corrente_pipelines.plan import Plan
 from corrente_pipelines.spec import INPUT
+from corrente_pipelines.stepping import States
 
 
 @dataclass(frozen=True, eq=False)

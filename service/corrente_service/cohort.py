@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from corrente_pipelines import Plan
 from corrente_pipelines.group import GroupStates, fits, put, room, taken
-from corrente_pipelines.plan import States
+from corrente_pipelines.stepping import States
 from corrente_service.timing import Clock
 
 LEAST_ROWS = 16

@@ -8,7 +8,7 @@ import numpy as np
 
 from corrente.format import Format, Items
 from corrente_pipelines import Operator, Pipeline, Plan, wisdom
-from corrente_pipelines.plan import StageState
+from corrente_pipelines.stepping import StageState
 from corrente_pipelines.wisdom import NO_WISDOM, Wisdom
 
 BLOCK_BYTES = 256 << 10

@@ -11,8 +11,8 @@ from corrente.format import AnyBlock, Format
 from corrente.wire import GapReason
 from corrente_pipelines import Passed, Pipeline, Plan
 from corrente_pipelines.group import GroupStates
-from corrente_pipelines.plan import States
 from corrente_pipelines.revision import Revision
+from corrente_pipelines.stepping import States
 from corrente_service.alike import Alike
 from corrente_service.cohort import Cohort, Rows
 from corrente_service.events import Begun, Ended, Event, Missing, Output, Revised, Topic

@@ -14,8 +14,8 @@ from corrente_pipelines import GapError, Pipeline, Plan, SpecError
 from corrente_pipelines.blocks import concatenate, data, nothing
 from corrente_pipelines.gap import PIECE_BYTES, GapRule
 from corrente_pipelines.operators import BY_NAME
-from corrente_pipelines.plan import States
 from corrente_pipelines.step import plan_steps
+from corrente_pipelines.stepping import States
 from tests import contract
 from tests.striding import Every, striding
 from tests.test_contract import plans
